@@ -13,7 +13,7 @@ import zipfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import pytest
 
@@ -21,6 +21,7 @@ _LOCAL = Path(__file__).resolve().parents[1]
 _FUNCTION = (Path(__file__).parent / "echo_function.py").read_text()
 REGION = "us-east-1"
 ACCOUNT = "000000000000"
+T = TypeVar("T")
 
 
 def free_port() -> int:
@@ -46,7 +47,7 @@ def started(*arguments: str) -> tuple["subprocess.Popen[str]", dict[str, Any]]:
     return process, json.loads(line)
 
 
-def eventually[T](look: Callable[[], T], seconds: float = 10.0) -> T:
+def eventually(look: Callable[[], T], seconds: float = 10.0) -> T:
     """What `look` finds once it finds something; fails when the deadline passes first."""
     deadline = time.monotonic() + seconds
     while not (found := look()):
