@@ -5,7 +5,6 @@ AWS refuses to delete an IoT policy that is attached and a bucket that is not em
 """
 
 import argparse
-import json
 from collections.abc import Iterator
 from typing import Any
 

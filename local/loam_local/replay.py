@@ -9,7 +9,7 @@ Three shapes lie in a dead-letter queue, and a fourth in the queue behind anothe
 - an event that a function refused (`keptBy`): it stays, because it would be refused again, unless `--kept` is given;
 - any other message goes back to the queue that it came from.
 
-A letter is deleted once its event was accepted; what fails again comes back as a new letter and is left for the next run.
+A letter is deleted once its event was accepted; what fails again comes back as a new letter, left for the next run.
 """
 
 import argparse

@@ -60,7 +60,8 @@ def _replay(local: Local, stack: dict[str, Any], letter: Any, queue: str = "Dead
     body = letter if isinstance(letter, str) else json.dumps(letter)
     local.client("sqs").send_message(QueueUrl=stack[queue], MessageBody=body)
     answer = verb("replay", "--stack", stack["name"], *options, AWS_ACCESS_KEY_ID=local.key["accessKeyId"],
-                  AWS_SECRET_ACCESS_KEY=local.key["secretAccessKey"], AWS_REGION=REGION, AWS_ENDPOINT_URL=local.endpoint)
+                  AWS_SECRET_ACCESS_KEY=local.key["secretAccessKey"], AWS_REGION=REGION,
+                  AWS_ENDPOINT_URL=local.endpoint)
     assert answer.returncode == 0, answer.stderr
     return answer.stdout
 

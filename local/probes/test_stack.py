@@ -11,10 +11,10 @@ from typing import Any
 import pytest
 from conftest import ACCOUNT, REGION, Local, allow, eventually, verb
 
-_TEMPLATE = f"""
+_TEMPLATE = """
 Transform: [AWS::LanguageExtensions, AWS::Serverless-2016-10-31]
 Parameters:
-  Keep: {{Type: String, Default: Delete}}
+  Keep: {Type: String, Default: Delete}
 Resources:
   Greeter:
     Type: AWS::Serverless::Function
@@ -23,33 +23,33 @@ Resources:
       Handler: index.handler
       Timeout: 7
       MemorySize: 256
-      Environment: {{Variables: {{TOPIC: !Ref Notices}}}}
+      Environment: {Variables: {TOPIC: !Ref Notices}}
       InlineCode: "def handler(event, context): return event"
   Device:
     Type: AWS::IoT::Policy
     Properties:
-      PolicyName: !Sub ${{AWS::StackName}}-device
+      PolicyName: !Sub ${AWS::StackName}-device
       PolicyDocument:
         Version: '2012-10-17'
-        Statement: [{{Effect: Allow, Action: iot:Connect, Resource: '*'}}]
+        Statement: [{Effect: Allow, Action: iot:Connect, Resource: '*'}]
   Readings:
     Type: AWS::IoT::TopicRule
     Properties:
       TopicRulePayload:
         Sql: SELECT * FROM 'stack/+'
-        Actions: [{{Lambda: {{FunctionArn: !GetAtt Greeter.Arn}}}}]
-  Notices: {{Type: AWS::SNS::Topic}}
+        Actions: [{Lambda: {FunctionArn: !GetAtt Greeter.Arn}}]
+  Notices: {Type: AWS::SNS::Topic}
   Mailbox:
     Type: AWS::SNS::Subscription
-    Properties: {{TopicArn: !Ref Notices, Protocol: email, Endpoint: grower@example.com}}
+    Properties: {TopicArn: !Ref Notices, Protocol: email, Endpoint: grower@example.com}
   Archive:
     Type: AWS::S3::Bucket
     DeletionPolicy: !Ref Keep
     UpdateReplacePolicy: !Ref Keep
-    Properties: {{VersioningConfiguration: {{Status: Enabled}}}}
+    Properties: {VersioningConfiguration: {Status: Enabled}}
 Outputs:
-  Topic: {{Value: !Ref Notices}}
-  Bucket: {{Value: !Ref Archive}}
+  Topic: {Value: !Ref Notices}
+  Bucket: {Value: !Ref Archive}
 """
 
 
@@ -153,7 +153,8 @@ def test_destroy_of_an_unknown_stack_says_so(local: Local) -> None:
 
 def test_expand_gives_the_template_as_written_and_as_cloudformation(tmp_path: Path) -> None:
     template, out = tmp_path / "template.yaml", tmp_path / "out.json"
-    template.write_text(_TEMPLATE.replace("InlineCode: \"def handler(event, context): return event\"", "CodeUri: code/"))
+    code = 'InlineCode: "def handler(event, context): return event"'
+    template.write_text(_TEMPLATE.replace(code, "CodeUri: code/"))
     answer = verb("expand", str(template), "--out", str(out))
     assert (answer.returncode, answer.stdout) == (0, ""), answer.stderr
     found = json.loads(out.read_text())

@@ -8,7 +8,7 @@ import stat
 import urllib.request
 from pathlib import Path
 
-from conftest import ACCOUNT, REGION, Local, allow, document, eventually, free_port, started, verb
+from conftest import REGION, Local, allow, document, eventually, free_port, started, verb
 
 
 def _as_admin(local: Local) -> dict[str, str]:
@@ -79,7 +79,7 @@ def test_a_functions_credentials_are_its_roles(local: Local) -> None:
     from botocore.exceptions import ClientError
 
     session = boto3.Session(found["accessKeyId"], found["secretAccessKey"], found["sessionToken"], REGION)
-    assert f"assumed-role/role-" in session.client("sts", endpoint_url=local.endpoint).get_caller_identity()["Arn"]
+    assert "assumed-role/role-" in session.client("sts", endpoint_url=local.endpoint).get_caller_identity()["Arn"]
     session.client("sqs", endpoint_url=local.endpoint).list_queues()
     try:
         session.client("s3", endpoint_url=local.endpoint).list_buckets()
