@@ -57,7 +57,7 @@ impl Edge {
         let collector = self.collector;
         lambda_runtime::run(service_fn(move |event: LambdaEvent<Value>| async move {
             let invocation = invocation(&event.context);
-            let outcome = within(&event.context, handle(event.payload, &invocation)).await;
+            let outcome = within(&event.context, Box::pin(handle(event.payload, &invocation))).await;
             meter::flush(collector);
             outcome
         }))
@@ -77,7 +77,7 @@ impl Edge {
         let collector = self.collector;
         lambda_runtime::run(service_fn(move |event: LambdaEvent<SqsEvent>| async move {
             let invocation = invocation(&event.context);
-            let outcome = within(&event.context, handle(items(event.payload), &invocation)).await;
+            let outcome = within(&event.context, Box::pin(handle(items(event.payload), &invocation))).await;
             meter::flush(collector);
             outcome.map(|failed| {
                 let mut response = SqsBatchResponse::default();
@@ -97,7 +97,8 @@ fn items(event: SqsEvent) -> Vec<BatchItem> {
     event.records.into_iter().map(item).collect()
 }
 
-/// Runs a handler up to its deadline and logs its failure, once, here.
+/// Runs a handler up to its deadline and logs its failure, once, here. Handlers come boxed: their futures nest deeper than
+/// the compiler follows.
 async fn within<T, F: Failure>(context: &Context, work: impl Future<Output = Result<T, F>>) -> Result<T, Diagnostic> {
     let left = context.deadline().duration_since(now()).unwrap_or_default().saturating_sub(MARGIN);
     match tokio::time::timeout(left, work).await {
