@@ -42,26 +42,11 @@ pub(crate) fn deploy(project: &Project, local: &LocalAws, staging: &Staging, key
 }
 
 fn arguments(stack: &str, parameters: &[String]) -> Vec<String> {
-    let fixed = [
-        "deploy",
-        "--config-env",
-        "local",
-        "--template-file",
-        "template.yaml",
-        "--stack-name",
-        stack,
-        "--region",
-        REGION,
-        "--resolve-s3",
-        "--capabilities",
-        "CAPABILITY_IAM",
-        "CAPABILITY_NAMED_IAM",
-        "--no-confirm-changeset",
-        "--no-fail-on-empty-changeset",
-        "--no-progressbar",
-        "--parameter-overrides",
-    ];
-    fixed.into_iter().map(str::to_owned).chain(parameters.iter().cloned()).collect()
+    // What is the same for everybody stands in samconfig.toml, under `local`.
+    let fixed = ["deploy", "--config-env", "local", "--template-file", "template.yaml", "--stack-name", stack];
+    let end = ["--region", REGION, "--no-confirm-changeset", "--no-progressbar", "--parameter-overrides"];
+    let fixed = fixed.into_iter().chain(end);
+    fixed.map(str::to_owned).chain(parameters.iter().cloned()).collect()
 }
 
 /// Makes the things' certificates and writes `stack.json`: all that a program needs to use this stack.

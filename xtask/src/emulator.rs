@@ -3,6 +3,7 @@
 use std::io::{Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
@@ -44,8 +45,9 @@ impl LocalAws {
         self.folder.join("state")
     }
 
-    /// Starts the emulator with nothing in it and waits until it answers.
-    pub(crate) fn start(&self, project: &Project) -> Result<Started, Failure> {
+    /// Starts the emulator with nothing in it and waits until it answers. It ends with the program that started it,
+    /// which is what a person wants who closes the terminal; so one that `stays` gets a parent that stays as well.
+    pub(crate) fn start(&self, project: &Project, stays: bool) -> Result<Started, Failure> {
         let state = self.state();
         if state.exists() {
             std::fs::remove_dir_all(&state).map_err(|error| Failure::io("remove", &state, &error))?;
@@ -55,6 +57,7 @@ impl LocalAws {
         let mut command = python::verb(project, "serve");
         command.args(["--port", &self.port.to_string(), "--mqtt-port", &self.mqtt_port.to_string(), "--state"]);
         command.arg(state);
+        let command = if stays { kept(&command) } else { command };
         let mut started = Started::new("local AWS", command, &self.log("emulator.log"))?;
         match self.wait_until_healthy(project, &started.member) {
             Ok(()) => Ok(started),
@@ -116,6 +119,24 @@ impl LocalAws {
     }
 }
 
+/// A shell that does nothing but wait for the program, through the signal that ends both.
+const KEEPER: &str = r#"trap : TERM; "$@" & while kill -0 $! 2>/dev/null; do wait $!; done"#;
+
+fn kept(command: &Command) -> Command {
+    let mut keeper = Command::new("sh");
+    keeper.args(["-c", KEEPER, "sh"]).arg(command.get_program()).args(command.get_args());
+    for (name, value) in command.get_envs() {
+        match value {
+            Some(value) => keeper.env(name, value),
+            None => keeper.env_remove(name),
+        };
+    }
+    if let Some(folder) = command.get_current_dir() {
+        keeper.current_dir(folder);
+    }
+    keeper
+}
+
 /// Whether an emulator answers on `port`.
 pub(crate) fn healthy(port: u16) -> bool {
     get_status_line(port, HEALTH).is_ok_and(|line| line.contains(" 200"))
@@ -155,6 +176,20 @@ mod tests {
             drop(stream.write_all(answer.as_bytes()));
         });
         port
+    }
+
+    #[test]
+    fn a_program_that_stays_is_asked_to_end_and_waited_for() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut command = Command::new("sh");
+        command.args(["-c", "trap 'echo tidied; exit' TERM; echo ready; while :; do :; done"]);
+        let log = folder.path().join("log");
+        let mut started = Started::new("kept", kept(&command), &log).unwrap();
+        while !std::fs::read_to_string(&log).unwrap().contains("ready") {
+            std::thread::yield_now();
+        }
+        started.end();
+        assert_eq!(std::fs::read_to_string(&log).unwrap(), "ready\ntidied\n");
     }
 
     #[test]

@@ -130,7 +130,7 @@ impl Test<'_> {
         let email = "grower@example.com".to_owned();
         let local = LocalAws { folder: self.folder.clone(), port, mqtt_port, stack: STACK.to_owned(), email };
         let mut session = Session::new(self.project, local, None)?;
-        let keys = session.ensure_emulator()?;
+        let keys = session.ensure_emulator(false)?;
         session.ensure_deployed(&staging, &keys)?;
         let endpoint = session.local.endpoint();
         for level in levels.iter().copied() {

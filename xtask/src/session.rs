@@ -36,11 +36,11 @@ impl<'a> Session<'a> {
         Ok(Self { project, local, running, started: Vec::new(), stays: false })
     }
 
-    /// The administrator's key of a local AWS that runs from here on.
-    pub(crate) fn ensure_emulator(&mut self) -> Result<Keys, Failure> {
+    /// The administrator's key of a local AWS that runs from here on; one that `stays` outlives this command.
+    pub(crate) fn ensure_emulator(&mut self, stays: bool) -> Result<Keys, Failure> {
         if self.running.members.is_empty() {
             emulator::forget_things(&self.local.folder)?;
-            let started = self.local.start(self.project)?;
+            let started = self.local.start(self.project, stays)?;
             self.adopt(started)?;
         }
         self.local.admin(self.project)

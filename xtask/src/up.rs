@@ -36,7 +36,7 @@ pub(crate) fn run(project: &Project, options: &UpOptions) -> Result<ExitCode, Fa
     let metadata = Metadata::read(project)?;
     let staging = Staging::fill(project, &metadata, &folder)?;
     let mut session = Session::new(project, local(folder, options), earlier)?;
-    let keys = session.ensure_emulator()?;
+    let keys = session.ensure_emulator(options.detach)?;
     let stack = session.ensure_deployed(&staging, &keys)?;
     for thing in THINGS {
         let sensor = devices::sensor(&metadata, &session.local, thing, options.interval);
