@@ -12,9 +12,9 @@ const SAID_ALREADY: &str = "lambda_runtime::layers::panic";
 /// The level follows `AWS_LAMBDA_LOG_LEVEL`, which Lambda sets from the template's `LoggingConfig`; `info` without it.
 pub(crate) fn start() {
     let level = process_environment("AWS_LAMBDA_LOG_LEVEL").and_then(|level| level.to_lowercase().parse().ok());
-    let targets = Targets::new()
-        .with_default(level.unwrap_or(LevelFilter::INFO))
-        .with_target(SAID_ALREADY, LevelFilter::OFF);
-    let lines = tracing_subscriber::fmt::layer().json().flatten_event(true).with_current_span(true).with_span_list(false);
+    let targets =
+        Targets::new().with_default(level.unwrap_or(LevelFilter::INFO)).with_target(SAID_ALREADY, LevelFilter::OFF);
+    let lines =
+        tracing_subscriber::fmt::layer().json().flatten_event(true).with_current_span(true).with_span_list(false);
     tracing_subscriber::registry().with(targets).with(lines).init();
 }
