@@ -1,1 +1,2 @@
-//! x
+//! What the tests stand on.
+pub mod wiretap;
