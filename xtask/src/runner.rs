@@ -37,6 +37,14 @@ impl<'a> Runner<'a> {
         Some(command)
     }
 
+    /// Whether there is anything to do for these levels: their checks, left out under a filter, or a test.
+    pub(crate) fn has_tests_or_checks(&self, levels: &[Level]) -> Result<bool, Failure> {
+        if self.filter.is_none() && levels.contains(&Level::Contract) {
+            return Ok(true);
+        }
+        self.has_tests(levels)
+    }
+
     /// Whether any test of these levels would run; so that nothing is started for none.
     pub(crate) fn has_tests(&self, levels: &[Level]) -> Result<bool, Failure> {
         if !self.nextest {
