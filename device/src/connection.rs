@@ -3,9 +3,10 @@
 use crate::error::DeviceError;
 use crate::event::{Event, Reason};
 use crate::in_flight::InFlight;
+use crate::message::QoS;
 use crate::wire;
 use rumqttc::v5::mqttbytes::QoS as WireQoS;
-use rumqttc::v5::mqttbytes::v5::{PubAck, PubAckReason};
+use rumqttc::v5::mqttbytes::v5::{ConnAck, PubAck, PubAckReason, Publish};
 use rumqttc::v5::{AsyncClient, ConnectionError, EventLoop, MqttOptions};
 use std::collections::HashSet;
 use std::time::Duration;
@@ -28,6 +29,8 @@ pub(crate) type Done = oneshot::Sender<Result<(), DeviceError>>;
 pub(crate) struct Connection {
     pub(crate) client: AsyncClient,
     pub(crate) accepted: Option<Instant>,
+    /// The largest packet that the broker said it takes, in bytes.
+    largest_packet: Option<usize>,
     pub(crate) announced: bool,
     /// Subscriptions from before whose confirmation is still to come.
     pub(crate) renewing: HashSet<String>,
@@ -48,6 +51,7 @@ impl Connection {
         let connection = Self {
             client,
             accepted: None,
+            largest_packet: None,
             announced: false,
             renewing: HashSet::new(),
             publishes: InFlight::new(),
@@ -58,6 +62,32 @@ impl Connection {
 
     pub(crate) fn takes_work(&self) -> bool {
         self.accepted.is_some() && self.publishes.unwritten() + self.subscribes.unwritten() < MOST_UNWRITTEN
+    }
+
+    pub(crate) fn accept(&mut self, answer: &ConnAck) {
+        self.accepted = Some(Instant::now());
+        let limit = answer.properties.as_ref().and_then(|properties| properties.max_packet_size);
+        self.largest_packet = limit.and_then(|bytes| usize::try_from(bytes).ok());
+    }
+
+    /// Hands a message to rumqttc, unless the broker would end the connection because of its size.
+    pub(crate) fn publish(&mut self, topic: String, payload: Vec<u8>, qos: QoS, done: Done) {
+        let qos = match qos {
+            QoS::AtMostOnce => WireQoS::AtMostOnce,
+            QoS::AtLeastOnce => WireQoS::AtLeastOnce,
+        };
+        let mut publish = Publish::new(&topic, qos, payload, None);
+        // The size counts a packet id only once there is one.
+        publish.pkid = 1;
+        let (bytes, packet) = (publish.payload.len(), publish.size());
+        if let Some(most) = self.largest_packet.filter(|most| packet > *most) {
+            let _ = done.send(Err(DeviceError::PacketTooLarge { bytes, packet, most }));
+            return;
+        }
+        // `takes_work` leaves room, so this fails only if the connection has ended; then dropping `done` says so.
+        if self.client.try_publish(topic, qos, false, publish.payload).is_ok() {
+            self.publishes.hand_over(done);
+        }
     }
 
     pub(crate) fn subscribe(&mut self, filter: String) {
@@ -91,11 +121,12 @@ impl Connection {
     }
 
     pub(crate) fn lost(&self, reason: Reason, asked: Option<oneshot::Sender<()>>) -> End {
+        let on_purpose = reason == Reason::Asked;
         let event = match self.accepted {
             Some(_) => Event::Dropped { reason },
             None => Event::ConnectionRefused { reason },
         };
-        End::Lost { event, settled: self.has_settled(), _asked: asked }
+        End::Lost { event, settled: on_purpose || self.has_settled(), _asked: asked }
     }
 
     pub(crate) fn has_settled(&self) -> bool {

@@ -100,7 +100,8 @@ impl Device {
     /// acknowledged, with [`QoS::AtMostOnce`] once the message is written.
     ///
     /// # Errors
-    /// [`DeviceError::PayloadTooLarge`] over 128 KiB and [`DeviceError::Topic`], without sending anything;
+    /// [`DeviceError::PayloadTooLarge`] over 128 KiB, [`DeviceError::PacketTooLarge`] and [`DeviceError::Topic`],
+    /// without sending anything;
     /// [`DeviceError::ConnectionLost`], [`DeviceError::PublishRefused`], [`DeviceError::Ended`].
     pub async fn publish(&self, topic: &str, payload: impl Into<Vec<u8>>, qos: QoS) -> Result<(), DeviceError> {
         let payload = payload.into();

@@ -9,13 +9,12 @@ use crate::options::Options;
 use crate::subscriptions::Subscriptions;
 use crate::wire;
 use rumqttc::Outgoing;
-use rumqttc::v5::mqttbytes::QoS as WireQoS;
 use rumqttc::v5::mqttbytes::v5::{Packet, SubAck, SubscribeReasonCode};
 use rumqttc::v5::{ConnectionError, Event as WireEvent, EventLoop};
 use std::pin::pin;
 use std::time::Duration;
 use tokio::sync::{broadcast, mpsc, oneshot, watch};
-use tokio::time::{Instant, sleep};
+use tokio::time::sleep;
 
 /// So many refusals are normal while a new device is being registered.
 const EXPECTED_REFUSALS: u32 = 5;
@@ -132,16 +131,7 @@ impl Session {
 
     fn take(&mut self, connection: &mut Connection, work: Work) {
         match work {
-            Work::Publish { topic, payload, qos, done } => {
-                let qos = match qos {
-                    QoS::AtMostOnce => WireQoS::AtMostOnce,
-                    QoS::AtLeastOnce => WireQoS::AtLeastOnce,
-                };
-                // `takes_work` leaves room, so this fails only if the connection has ended; then `done` says so.
-                if connection.client.try_publish(topic, qos, false, payload).is_ok() {
-                    connection.publishes.hand_over(done);
-                }
-            }
+            Work::Publish { topic, payload, qos, done } => connection.publish(topic, payload, qos, done),
             Work::Subscribe { done, .. } if self.subscriptions.is_full() => {
                 let _ = done.send(Err(DeviceError::TooManySubscriptions));
             }
@@ -155,8 +145,8 @@ impl Session {
     #[expect(clippy::wildcard_enum_match_arm, reason = "rumqttc sees to all other packets by itself")]
     fn on_wire(&mut self, connection: &mut Connection, event: WireEvent) {
         match event {
-            WireEvent::Incoming(Packet::ConnAck(_)) => {
-                connection.accepted = Some(Instant::now());
+            WireEvent::Incoming(Packet::ConnAck(answer)) => {
+                connection.accept(&answer);
                 for filter in self.subscriptions.filters() {
                     connection.renewing.insert(filter.clone());
                     connection.subscribe(filter);
@@ -212,7 +202,9 @@ impl Session {
     fn report(&self, event: &Event, attempt: u32) {
         let thing = self.identity.thing();
         match event {
-            Event::ConnectionRefused { reason } if !self.ever_connected && attempt < EXPECTED_REFUSALS => {
+            Event::ConnectionRefused { reason }
+                if !self.ever_connected && attempt < EXPECTED_REFUSALS && reason.is_normal_for_a_new_device() =>
+            {
                 tracing::info!(
                     thing.name = thing,
                     code = reason.code(),

@@ -60,6 +60,7 @@ pub(crate) fn furnish(project: &Project, local: &LocalAws, keys: &Keys) -> Resul
         about.insert("mqttPort".into(), local.mqtt_port.into());
         about.insert("email".into(), local.email.clone().into());
         about.insert("thingsFolder".into(), local.things().display().to_string().into());
+        about.insert("python".into(), Venv::Emulator.program(project, "python").display().to_string().into());
         about.insert("emulatorLog".into(), local.log("emulator.log").display().to_string().into());
         about.insert("things".into(), seeded.get_mut("things").map(Value::take).unwrap_or_default());
         let (id, secret) = (&keys.access_key_id, &keys.secret_access_key);

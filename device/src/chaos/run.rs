@@ -47,6 +47,7 @@ pub async fn run(
             Step::Publish(index) => {
                 if let Some(message) = messages.get(*index) {
                     device.deliver(&message.topic, &message.payload, QoS::AtLeastOnce).await?;
+                    tracing::info!(thing.name = device.thing(), index, topic = message.topic, "message published");
                     tally.published += 1;
                 }
             }

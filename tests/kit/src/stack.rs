@@ -1,7 +1,8 @@
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 
 use aws_config::{Region, SdkConfig};
-use aws_sdk_sqs::config::Credentials;
+use aws_sdk_sqs::config::{Credentials, SharedCredentialsProvider};
 use loam_runtime::process_environment;
 use serde::Deserialize;
 
@@ -9,6 +10,8 @@ use serde::Deserialize;
 #[derive(Debug, Clone, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Stack {
+    /// The stack's name.
+    pub stack: String,
     /// Where every AWS API of the local AWS is served.
     pub endpoint: String,
     /// The region that it plays.
@@ -21,6 +24,17 @@ pub struct Stack {
     pub resources: BTreeMap<String, String>,
     /// The functions by logical id.
     pub functions: BTreeMap<String, Function>,
+    pub(crate) python: PathBuf,
+    pub(crate) things_folder: PathBuf,
+    admin: Key,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Key {
+    access_key_id: String,
+    secret_access_key: String,
+    session_token: Option<String>,
 }
 
 /// A deployed function.
@@ -30,15 +44,7 @@ pub struct Function {
     pub name: String,
     /// Its environment variables, with the stack's real names.
     pub environment: BTreeMap<String, String>,
-    credentials: RoleCredentials,
-}
-
-#[derive(Debug, Clone, Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct RoleCredentials {
-    access_key_id: String,
-    secret_access_key: String,
-    session_token: String,
+    credentials: Key,
 }
 
 impl Stack {
@@ -74,19 +80,21 @@ impl Stack {
 
     /// What the tester's own clients are made from: the administrator's key, straight to the local AWS.
     pub async fn admin(&self) -> SdkConfig {
-        let sdk = loam_runtime::sdk_config().await;
-        sdk.into_builder().endpoint_url(&self.endpoint).region(Region::new(self.region.clone())).build()
+        self.client_config(&self.admin, &self.endpoint).await
     }
 
     /// What a handler's clients are made from: the function's own role, through `endpoint` (the local AWS, or a wiretap
     /// in front of it).
     pub async fn role_of(&self, function: &Function, endpoint: &str) -> SdkConfig {
-        let role = &function.credentials;
-        let (key, secret) = (role.access_key_id.as_str(), role.secret_access_key.as_str());
-        let credentials = Credentials::new(key, secret, Some(role.session_token.clone()), None, "function's role");
-        let provider = aws_sdk_sqs::config::SharedCredentialsProvider::new(credentials);
-        let sdk = self.admin().await.into_builder().endpoint_url(endpoint).credentials_provider(provider);
-        sdk.build()
+        self.client_config(&function.credentials, endpoint).await
+    }
+
+    async fn client_config(&self, key: &Key, endpoint: &str) -> SdkConfig {
+        let (id, secret) = (key.access_key_id.as_str(), key.secret_access_key.as_str());
+        let credentials = Credentials::new(id, secret, key.session_token.clone(), None, "stack.json");
+        let sdk = loam_runtime::sdk_config().await.into_builder();
+        let sdk = sdk.endpoint_url(endpoint).region(Region::new(self.region.clone()));
+        sdk.credentials_provider(SharedCredentialsProvider::new(credentials)).build()
     }
 }
 

@@ -1,7 +1,6 @@
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
-use loam_runtime::process_environment;
 use serde::Deserialize;
 
 use crate::Stack;
@@ -30,14 +29,13 @@ struct Seeded {
 /// # Panics
 /// When the command fails; its message is the test's.
 pub async fn join(stack: &Stack, things: &[&str]) -> Vec<Credentials> {
-    let python = process_environment("LOAM_PYTHON").expect("LOAM_PYTHON is missing: run through `cargo xtask test`");
-    let out = process_environment("LOAM_THINGS").expect("LOAM_THINGS is missing: run through `cargo xtask test`");
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
-    let output = tokio::process::Command::new(python)
-        .args(["-m", "loam_local", "seed", "--endpoint", &stack.endpoint, "--stack", "loam-test"])
+    let local = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../local");
+    let output = tokio::process::Command::new(&stack.python)
+        .args(["-m", "loam_local", "seed", "--endpoint", &stack.endpoint, "--stack", &stack.stack])
         .args(["--policy", stack.output("DevicePolicyName"), "--things", &things.join(",")])
-        .args(["--out", &out, "--mqtt-port", &stack.mqtt_port.to_string()])
-        .env("PYTHONPATH", root.join("local"))
+        .args(["--mqtt-port", &stack.mqtt_port.to_string(), "--out"])
+        .arg(&stack.things_folder)
+        .env("PYTHONPATH", local)
         .stderr(Stdio::inherit())
         .output()
         .await

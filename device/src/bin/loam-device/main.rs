@@ -1,17 +1,19 @@
 //! `loam-device`: a correct device to run, to read, and to test against.
 
+mod failure;
 mod flags;
 mod logs;
 
 use clap::Parser;
+use failure::Failure;
 use flags::{Flags, Mode};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use loam_device::chaos::{self, Publication};
 use loam_device::soil::{self, Readings};
 use loam_device::{Device, DeviceError, Identity, Options, QoS, topics};
-use std::error::Error;
 use std::process::ExitCode;
+use tokio::signal::unix::{SignalKind, signal};
 
 /// How many readings one plan covers if chaos goes on for ever.
 const CHAOS_BATCH: u64 = 10;
@@ -23,27 +25,36 @@ async fn main() -> ExitCode {
     match run(&flags).await {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            tracing::error!(thing.name = flags.thing(), "{error}");
+            tracing::error!(thing.name = flags.thing(), code = error.code(), "{error}");
             ExitCode::FAILURE
         }
     }
 }
 
-/// Runs the mode to its end or to Ctrl-C, and says goodbye in both cases.
-async fn run(flags: &Flags) -> Result<(), Box<dyn Error>> {
+/// Runs the mode to its end or until somebody stops it, and says goodbye in both cases.
+async fn run(flags: &Flags) -> Result<(), Failure> {
     let identity = flags.identity()?;
     let device = Device::connect(&identity, Options::default())?;
     let outcome = tokio::select! {
         outcome = act(flags, &device, &identity) => outcome,
-        interrupted = tokio::signal::ctrl_c() => interrupted.map_err(Into::into),
+        stopped = asked_to_stop() => stopped.map_err(Failure::Signal),
     };
     device.disconnect().await;
     tracing::info!(thing.name = identity.thing(), "disconnected");
     outcome
 }
 
-async fn act(flags: &Flags, device: &Device, identity: &Identity) -> Result<(), Box<dyn Error>> {
-    device.publish(&topics::shadow_update(device.thing()), soil::FIRST_MESSAGE, QoS::AtLeastOnce).await?;
+/// Returns on Ctrl-C, or when a service manager ends the program.
+async fn asked_to_stop() -> std::io::Result<()> {
+    let mut terminate = signal(SignalKind::terminate())?;
+    tokio::select! {
+        interrupted = tokio::signal::ctrl_c() => interrupted,
+        _ = terminate.recv() => Ok(()),
+    }
+}
+
+async fn act(flags: &Flags, device: &Device, identity: &Identity) -> Result<(), Failure> {
+    device.deliver(&topics::shadow_update(device.thing()), soil::FIRST_MESSAGE.as_bytes(), QoS::AtLeastOnce).await?;
     match flags.mode {
         Mode::Soil => soil::run(device, &mut Readings::new(device.thing(), flags.seed), flags.rounds()).await?,
         Mode::Chaos => chaos(flags, device, identity).await?,
