@@ -6,20 +6,19 @@ use crate::build::Metadata;
 use crate::failure::Failure;
 use crate::process;
 use crate::project::Project;
-use crate::test_levels::{self, Level};
+use crate::test_levels::Level;
 
 pub(crate) struct Runner<'a> {
     project: &'a Project,
     metadata: &'a Metadata,
     filter: Option<&'a str>,
-    functions: Vec<String>,
     nextest: bool,
 }
 
 impl<'a> Runner<'a> {
     pub(crate) fn find(project: &'a Project, metadata: &'a Metadata, filter: Option<&'a str>) -> Self {
         let nextest = process::answers(project.cargo().args(["nextest", "--version"]));
-        Self { project, metadata, filter, functions: test_levels::functions(metadata), nextest }
+        Self { project, metadata, filter, nextest }
     }
 
     /// What runs the tests of `level`; `None` if the workspace has none.
@@ -57,7 +56,7 @@ impl<'a> Runner<'a> {
     }
 
     fn narrowed(&self, levels: &[Level]) -> String {
-        let levels: Vec<_> = levels.iter().map(|level| format!("({})", level.expression(&self.functions))).collect();
+        let levels: Vec<_> = levels.iter().map(|level| format!("({})", level.expression(self.metadata))).collect();
         let levels = levels.join(" + ");
         match self.filter {
             Some(filter) => format!("({levels}) & test(~{})", escaped(filter)),
