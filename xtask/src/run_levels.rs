@@ -36,8 +36,12 @@ pub(crate) fn run(project: &Project, options: &TestOptions) -> Result<ExitCode, 
         test.counts += Counts::of_check(false);
     }
     let counts = test.counts;
+    if counts == Counts::default() {
+        terminal::note("  no test was run: no name contains what was typed, or the level has none");
+    }
     terminal::say(&counts.to_string());
-    Ok(if counts.failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    let good = counts.failed == 0 && counts.passed > 0;
+    Ok(if good { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
 struct Test<'a> {
