@@ -52,7 +52,11 @@ impl<'a> Runner<'a> {
         let mut command = self.project.cargo();
         command.args(["nextest", "list", "--workspace", "--cargo-quiet", "--message-format", "json"]);
         command.args(["-E", &self.narrowed(levels)]);
-        Ok(process::capture(self.project, "find the tests", command)?.contains(r#"{"status":"matches"}"#))
+        let output = command.output().map_err(|error| cannot_list(&error.to_string()))?;
+        if !output.status.success() {
+            return Err(cannot_list(&String::from_utf8_lossy(&output.stderr)));
+        }
+        Ok(String::from_utf8_lossy(&output.stdout).contains(r#"{"status":"matches"}"#))
     }
 
     fn narrowed(&self, levels: &[Level]) -> String {
@@ -73,6 +77,10 @@ impl<'a> Runner<'a> {
             || line.starts_with("Nextest run ID")
             || line.chars().all(|c| c == '.' || c == '─'))
     }
+}
+
+fn cannot_list(why: &str) -> Failure {
+    Failure::new("cannot-list-tests", format!("nextest cannot list the tests: {}", why.trim()))
 }
 
 /// `text` as a name in nextest's language.
