@@ -1,1 +1,3 @@
-//! x
+//! Tells people when the soil is dry.
+
+pub mod smart;
