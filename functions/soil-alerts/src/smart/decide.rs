@@ -38,6 +38,8 @@ pub fn decide(state: &State, rule: &AlertRule, observations: &[Observation], now
     ordered.sort_by(|left, right| left.sample.order(&right.sample, rule));
     let mut tally = Tally::default();
     let mut next: Option<Box<State>> = None;
+    // Time does not run back in a state because one message overtook another.
+    let now = state.last_seen.map_or(now, |seen| seen.max(now));
     for observation in ordered {
         match next.as_deref().unwrap_or(state).place(&observation.sample) {
             Place::Duplicate => tally.duplicate += 1,
@@ -78,7 +80,7 @@ fn data_is_back(state: &mut State, rule: &AlertRule, now: Timestamp) {
         let notice = Notice::data_back(state, since, now);
         state.tell(notice, now);
     }
-    state.last_seen = state.last_seen.max(Some(now));
+    state.last_seen = Some(now);
     state.expect_by = state.last_seen.zip(rule.no_data_millis()).map(|(seen, millis)| seen.plus_millis(millis));
 }
 

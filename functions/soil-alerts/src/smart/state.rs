@@ -130,13 +130,26 @@ impl State {
         self.barrier
     }
 
-    /// The notices that whoever saved this version has to send: those that came with it, and what somebody else left
-    /// behind more than a minute ago.
+    /// The notices that whoever saved this version has to send: those that came with it.
     #[must_use]
-    pub fn to_send(&self, now: Timestamp) -> Vec<Notice> {
-        let mine =
-            |notice: &&Notice| notice.committed == self.version || now.millis_since(notice.at) > LEFT_BEHIND_MILLIS;
-        self.outbox.iter().filter(mine).cloned().collect()
+    pub fn to_send(&self) -> Vec<Notice> {
+        self.outbox.iter().filter(|notice| notice.committed == self.version).cloned().collect()
+    }
+
+    /// The notices that nobody is still about to send: due for more than a minute, so whoever saved them has died and
+    /// its event did not come again, or not yet.
+    #[must_use]
+    pub fn left_behind(&self, now: Timestamp) -> Vec<Notice> {
+        let is_old = |notice: &&Notice| now.millis_since(notice.at) > LEFT_BEHIND_MILLIS;
+        self.outbox.iter().filter(is_old).cloned().collect()
+    }
+
+    /// When the sweep should look at this state, if no reading changes it before: a reading is overdue then, or a
+    /// notice left behind. `None`: never.
+    #[must_use]
+    pub fn look_at(&self) -> Option<Timestamp> {
+        let notices = self.outbox.iter().map(|notice| notice.at.plus_millis(LEFT_BEHIND_MILLIS));
+        notices.chain(self.expect_by).min()
     }
 
     /// The next version without the notices `sent`; `None` if none of them is left in it.

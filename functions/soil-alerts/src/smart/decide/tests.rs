@@ -183,6 +183,13 @@ fn in_the_cool_down_an_episode_is_silent_and_is_told_of_if_it_lasts_beyond() {
 }
 
 #[test]
+fn a_message_that_was_overtaken_by_the_recovery_is_not_taken_for_one_in_a_cool_down() {
+    let state = after(fresh(), &classic(), &[(0, 20.0), (10, 50.0)]);
+    let Decision::Save(state, _) = decide(&state, &classic(), &[seen(11, 20.0)], at(9)) else { panic!() };
+    assert_eq!(kinds(&state), [Opened, Recovered, Opened]);
+}
+
+#[test]
 fn an_episode_that_nobody_was_told_of_ends_silently_and_does_not_prolong_the_cool_down() {
     let rule = rule(json!({"threshold": 35, "cooldownSeconds": 100}));
     let state = after(fresh(), &rule, &[(0, 20.0), (10, 50.0), (20, 20.0), (90, 50.0)]);
@@ -224,10 +231,16 @@ fn the_digits_of_a_string_reading_stand_in_the_notice_as_they_came() {
 }
 
 #[test]
-fn a_notice_is_sent_by_who_committed_it_and_by_anybody_after_a_minute() {
+fn a_notice_is_sent_by_who_committed_it() {
     let state = after(fresh(), &classic(), &[(0, 20.0)]);
-    assert_eq!(state.to_send(at(0)).len(), 1);
-    let later = after(state, &classic(), &[(1, 20.0)]);
-    assert_eq!(later.to_send(at(60)).len(), 0);
-    assert_eq!(later.to_send(at(61)).len(), 1);
+    assert_eq!(state.to_send().len(), 1);
+    assert_eq!(after(state, &classic(), &[(1, 20.0)]).to_send().len(), 0);
+}
+
+#[test]
+fn a_notice_that_waits_for_more_than_a_minute_was_left_behind() {
+    let state = after(fresh(), &classic(), &[(0, 20.0), (1, 20.0)]);
+    assert_eq!((state.look_at(), state.left_behind(at(60)).len()), (Some(at(60)), 0));
+    assert_eq!(state.left_behind(at(60).plus_millis(1)).len(), 1);
+    assert_eq!(state.without(&state.outbox).unwrap().look_at(), None);
 }
