@@ -1,6 +1,13 @@
 //! Smart mode under everything that a network and eight handlers can do to readings.
 //!
 //! Some histories run with every test run; `LOAM_HISTORIES=10000` says how many, from `LOAM_SEED` (default 0) on.
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a panic is how a test fails"
+)]
 
 mod histories;
 

@@ -144,6 +144,13 @@ impl State {
         self.outbox.iter().filter(is_old).cloned().collect()
     }
 
+    /// The notices that waited in `before`, an earlier version, and still do.
+    #[must_use]
+    pub fn still_waiting(&self, before: &Self) -> Vec<Notice> {
+        let waited = |notice: &&Notice| before.outbox.iter().any(|other| other.id == notice.id);
+        self.outbox.iter().filter(waited).cloned().collect()
+    }
+
     /// When the sweep should look at this state, if no reading changes it before: a reading is overdue then, or a
     /// notice left behind. `None`: never.
     #[must_use]
