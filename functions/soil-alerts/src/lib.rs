@@ -1,1 +1,14 @@
-//! x
+#![doc = include_str!("../README.md")]
+
+pub mod classic;
+mod config;
+mod error;
+mod event;
+mod handler;
+mod notices;
+
+pub use config::{Config, Mode};
+pub use error::AlertFailure;
+pub use event::SoilMessage;
+pub use handler::Handler;
+pub use notices::{Notice, Notices};
