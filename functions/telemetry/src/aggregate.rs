@@ -106,8 +106,10 @@ mod tests {
             let start = Timestamp::from_millis(number * HOUR_MILLIS);
             (start, Aggregate::of(&sample(start.as_millis(), 1.0)))
         };
-        let counts: Vec<_> =
-            days([hour(-1), hour(0), hour(23), hour(24)]).into_iter().map(|(day, all)| (day.as_millis(), all.count)).collect();
+        let counts: Vec<_> = days([hour(-1), hour(0), hour(23), hour(24)])
+            .into_iter()
+            .map(|(day, all)| (day.as_millis(), all.count))
+            .collect();
         assert_eq!(counts, [(-24 * HOUR_MILLIS, 1), (0, 2), (24 * HOUR_MILLIS, 1)]);
     }
 

@@ -32,7 +32,10 @@ pub(crate) fn measured_at(
 }
 
 fn believe(millis: f64, received_at: Timestamp) -> (Timestamp, DeviceClock) {
-    #[expect(clippy::cast_possible_truncation, reason = "a float beyond the range of i64 saturates, and is absurd then")]
+    #[expect(
+        clippy::cast_possible_truncation,
+        reason = "a float beyond the range of i64 saturates, and is absurd then"
+    )]
     let claimed = Timestamp::from_millis(millis as i64);
     if (-MAX_BEHIND_MILLIS..=MAX_AHEAD_MILLIS).contains(&claimed.millis_since(received_at)) {
         (claimed, DeviceClock::Believed)

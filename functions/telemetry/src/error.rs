@@ -11,7 +11,10 @@ pub enum Refused {
     #[error(transparent)]
     Message(#[from] Refusal),
     /// One message names more metrics than [`crate::event::MAX_METRICS`]; nothing of it is stored.
-    #[error("too-many-metrics: the message holds {found} metrics, expected at most {}: split it", crate::event::MAX_METRICS)]
+    #[error(
+        "too-many-metrics: the message holds {found} metrics, expected at most {}: split it",
+        crate::event::MAX_METRICS
+    )]
     TooManyMetrics {
         /// How many it names.
         found: usize,

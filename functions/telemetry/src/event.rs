@@ -20,10 +20,19 @@ pub const MAX_DEPTH: usize = 8;
 /// A bad reading or number never takes the good ones with it.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Points {
-    /// The good numbers, in the order of the message.
-    pub accepted: Vec<Point>,
-    /// Why the bad ones were refused, one entry a reading or number.
-    pub refused: Vec<Refused>,
+    /// The good numbers, each with the place of its reading in the message's batch; 0 in a message that is no batch.
+    pub accepted: Vec<(usize, Point)>,
+    /// Why the others were refused, one entry a reading or number.
+    pub refused: Vec<RefusedPart>,
+}
+
+/// A reading of a message, or a number of it, that was refused.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RefusedPart {
+    /// The place of the reading in the message's batch; 0 in a message that is no batch.
+    pub index: usize,
+    /// Why.
+    pub reason: Refused,
 }
 
 impl Points {
@@ -46,29 +55,34 @@ impl Points {
     }
 }
 
-/// The samples of a message, by metric, while it is read.
+/// The numbers of a message while it is read.
 #[derive(Default)]
 pub(crate) struct Metrics {
-    samples: Vec<(Metric, Sample)>,
-    pub(crate) refused: Vec<Refused>,
+    samples: Vec<(usize, Metric, Sample)>,
+    refused: Vec<RefusedPart>,
 }
 
 impl Metrics {
-    /// Adds `number` under the name `path`, or the reason why not.
-    pub(crate) fn add(&mut self, path: &str, number: f64, sample: impl FnOnce(Value) -> Sample) {
+    /// Adds `number` of the reading at `index` under the name `path`, or the reason why not.
+    pub(crate) fn add(&mut self, index: usize, path: &str, number: f64, sample: impl FnOnce(Value) -> Sample) {
         match (Metric::parse(path), Value::new(number)) {
-            (Err(refused), _) => self.refused.push(refused),
-            (Ok(metric), None) => self.refused.push(Refused::OutOfRange { metric: metric.to_string() }),
-            (Ok(metric), Some(value)) => self.samples.push((metric, sample(value))),
+            (Err(refused), _) => self.refuse(index, refused),
+            (Ok(metric), None) => self.refuse(index, Refused::OutOfRange { metric: metric.to_string() }),
+            (Ok(metric), Some(value)) => self.samples.push((index, metric, sample(value))),
         }
     }
 
+    /// Refuses the reading at `index`, or a number of it.
+    pub(crate) fn refuse(&mut self, index: usize, reason: Refused) {
+        self.refused.push(RefusedPart { index, reason });
+    }
+
     fn into_points(self, thing: &ThingName) -> Result<Points, Refused> {
-        let found = self.samples.iter().map(|(metric, _)| metric).collect::<BTreeSet<_>>().len();
+        let found = self.samples.iter().map(|(_, metric, _)| metric).collect::<BTreeSet<_>>().len();
         if found > MAX_METRICS {
             return Err(Refused::TooManyMetrics { found });
         }
-        let point = |(metric, sample)| Point { thing: thing.clone(), metric, sample };
+        let point = |(index, metric, sample)| (index, Point { thing: thing.clone(), metric, sample });
         Ok(Points { accepted: self.samples.into_iter().map(point).collect(), refused: self.refused })
     }
 }
@@ -76,12 +90,14 @@ impl Metrics {
 /// Reads a payload of `device/{thing}/devicePayload`: `humidity`, and the other numbers of each reading by their names.
 fn soil(payload: &[u8], received_at: Timestamp, metrics: &mut Metrics) -> Result<(), Refused> {
     let readings = Readings::parse(payload, received_at)?;
-    metrics.refused.extend(readings.refused.into_iter().map(|refused| refused.refusal.into()));
-    for (_, reading) in readings.accepted {
+    for refused in readings.refused {
+        metrics.refuse(refused.index, refused.refusal.into());
+    }
+    for (index, reading) in readings.accepted {
         let sample = |value| Sample { measured_at: reading.measured_at, value, received_at };
-        metrics.add("humidity", reading.humidity.value(), sample);
+        metrics.add(index, "humidity", reading.humidity.value(), sample);
         for (name, number) in &reading.others {
-            metrics.add(name, *number, sample);
+            metrics.add(index, name, *number, sample);
         }
     }
     Ok(())
@@ -99,7 +115,8 @@ mod tests {
     const RECEIVED: i64 = 1_598_536_072_700;
 
     fn body(topic: &str, payload: &[u8]) -> String {
-        json!({"payload": STANDARD.encode(payload), "topic": topic, "clientId": "t1", "receivedAt": RECEIVED}).to_string()
+        json!({"payload": STANDARD.encode(payload), "topic": topic, "clientId": "t1", "receivedAt": RECEIVED})
+            .to_string()
     }
 
     fn soil(payload: &str) -> Result<Points, Refused> {
@@ -111,20 +128,20 @@ mod tests {
     }
 
     fn numbers(points: &Points) -> Vec<(&str, f64)> {
-        points.accepted.iter().map(|point| (point.metric.as_str(), point.sample.value.get())).collect()
+        points.accepted.iter().map(|(_, point)| (point.metric.as_str(), point.sample.value.get())).collect()
     }
 
     fn codes(points: &Points) -> Vec<&'static str> {
-        points.refused.iter().map(Refused::code).collect()
+        points.refused.iter().map(|refused| refused.reason.code()).collect()
     }
 
     #[test]
     fn a_soil_reading_is_its_humidity_and_its_other_numbers() {
         let points = soil(r#"{"name":"s","humidity":"29","battery":3.3,"timeStampEpoch":1598536072677}"#).unwrap();
         assert_eq!(numbers(&points), [("humidity", 29.0), ("battery", 3.3)]);
-        let sample = points.accepted[0].sample;
+        let sample = points.accepted[0].1.sample;
         assert_eq!((sample.measured_at.as_millis(), sample.received_at.as_millis()), (1_598_536_072_677, RECEIVED));
-        assert_eq!(points.accepted[0].thing.as_str(), "t1");
+        assert_eq!(points.accepted[0].1.thing.as_str(), "t1");
     }
 
     #[test]
@@ -132,11 +149,14 @@ mod tests {
         let points = soil(r#"[{"name":"s","humidity":1},{"name":"s"},{"name":"s","humidity":3,"x":1e200}]"#).unwrap();
         assert_eq!(numbers(&points), [("humidity", 1.0), ("humidity", 3.0)]);
         assert_eq!(codes(&points), ["missing-field", "out-of-range"]);
+        let places: Vec<_> = points.refused.iter().map(|refused| refused.index).collect();
+        assert_eq!(places, [1, 2]);
     }
 
     #[test]
     fn a_sensors_numbers_lie_at_dotted_paths() {
-        let points = sensor(r#"{"temperature":51,"a":{"b":[1,{"c":2}]},"on":true,"n":null,"color":"red","s":"7"}"#).unwrap();
+        let points =
+            sensor(r#"{"temperature":51,"a":{"b":[1,{"c":2}]},"on":true,"n":null,"color":"red","s":"7"}"#).unwrap();
         assert_eq!(numbers(&points), [("air.a.b.0", 1.0), ("air.a.b.1.c", 2.0), ("air.temperature", 51.0)]);
         assert!(points.refused.is_empty());
     }
@@ -145,7 +165,7 @@ mod tests {
     fn a_sensors_time_is_no_metric() {
         let points = sensor(r#"{"t":1,"timestamp":1598536072001,"nested":{"timestamp":5}}"#).unwrap();
         assert_eq!(numbers(&points), [("air.nested.timestamp", 5.0), ("air.t", 1.0)]);
-        assert_eq!(points.accepted[0].sample.measured_at.as_millis(), 1_598_536_072_001);
+        assert_eq!(points.accepted[0].1.sample.measured_at.as_millis(), 1_598_536_072_001);
     }
 
     #[test]
@@ -201,7 +221,7 @@ mod tests {
     fn a_number_that_no_float_holds_leaves_the_others() {
         let points = sensor(r#"{"a":1e400,"b":1e200,"c":3,"d":{"\ud800":1},"e\u0000":1}"#).unwrap();
         assert_eq!(numbers(&points), [("air.c", 3.0)]);
-        assert_eq!(codes(&points), ["not-a-number", "not-json", "invalid-path", "out-of-range"]);
+        assert_eq!(codes(&points), ["not-a-number", "not-json", "out-of-range", "invalid-path"]);
     }
 
     #[test]

@@ -17,12 +17,7 @@ use crate::point::Sample;
 ///
 /// # Errors
 /// What makes the whole message unreadable; a bad number alone is refused in `metrics`.
-pub(crate) fn read(
-    sensor: &str,
-    payload: &[u8],
-    received_at: Timestamp,
-    metrics: &mut Metrics,
-) -> Result<(), Refused> {
+pub(crate) fn read(sensor: &str, payload: &[u8], received_at: Timestamp, metrics: &mut Metrics) -> Result<(), Refused> {
     let text = std::str::from_utf8(payload)
         .map_err(|_| Refusal::new(RefusalCode::NotUtf8, "the payload is not UTF-8, expected a JSON object"))?;
     let raw: &RawValue = serde_json::from_str(text)
@@ -35,9 +30,11 @@ pub(crate) fn read(
     }
     let mut leaves = Leaves::default();
     leaves.of_object(sensor, fields, 1);
-    metrics.refused.append(&mut leaves.refused);
+    for reason in leaves.refused {
+        metrics.refuse(0, reason);
+    }
     for (path, number) in leaves.numbers {
-        metrics.add(&path, number, |value| Sample { measured_at, value, received_at });
+        metrics.add(0, &path, number, |value| Sample { measured_at, value, received_at });
     }
     Ok(())
 }
@@ -65,7 +62,9 @@ impl Leaves {
             },
             Some(b'[') => {
                 let items: Vec<&RawValue> = serde_json::from_str(raw.get()).unwrap_or_default();
-                self.of_object(path, items.into_iter().enumerate().map(|(at, raw)| (at.to_string(), raw)).collect(), depth + 1);
+                for (at, raw) in items.into_iter().enumerate() {
+                    self.of_value(&format!("{path}.{at}"), raw, depth + 1);
+                }
             }
             Some(b'-' | b'0'..=b'9') => match Measure::from_json(path, raw) {
                 Ok(measure) => self.numbers.push((path.to_owned(), measure.value())),
