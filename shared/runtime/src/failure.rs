@@ -53,13 +53,17 @@ pub fn diagnostic(failure: &impl Failure) -> Diagnostic {
     Diagnostic { error_type: failure.code().to_owned(), error_message: chain(failure) }
 }
 
-/// The failure and its causes in one line, each layer saying its own.
+/// The failure and its causes in one line, each layer saying its own; a layer that only repeats the one above (as the
+/// SDK's do) is left out.
 pub(crate) fn chain(error: &dyn Error) -> String {
     let mut text = error.to_string();
     let mut cause = error.source();
     while let Some(error) = cause {
-        // Writing to a String cannot fail.
-        let _ = write!(text, ": {error}");
+        let layer = error.to_string();
+        if !text.ends_with(&layer) {
+            // Writing to a String cannot fail.
+            let _ = write!(text, ": {layer}");
+        }
         cause = error.source();
     }
     text
@@ -87,5 +91,11 @@ mod tests {
         let diagnostic = diagnostic(&Outer(std::io::Error::other("connection reset")));
         assert_eq!(diagnostic.error_type, "notice-not-sent");
         assert_eq!(diagnostic.error_message, "the notice was not sent: connection reset");
+    }
+
+    #[test]
+    fn a_layer_that_repeats_its_cause_is_told_once() {
+        let repeating = std::io::Error::other(std::io::Error::other("connection reset"));
+        assert_eq!(chain(&Outer(repeating)), "the notice was not sent: connection reset");
     }
 }

@@ -1,0 +1,1 @@
+//! Chaos mode: what a fleet does to a backend on a bad day, repeatable from a seed.

@@ -1,0 +1,101 @@
+"""Command line: `python -m loam_local <verb>`. Each verb's module is imported only when it is asked for."""
+
+import argparse
+import importlib
+import json
+import os
+import sys
+from typing import Any
+
+from loam_local.errors import LocalError
+
+
+def _endpoint(parser: argparse.ArgumentParser, required: bool = True) -> None:
+    default = os.environ.get("AWS_ENDPOINT_URL")
+    parser.add_argument("--endpoint", default=default, required=required and default is None,
+                        help="URL of the local AWS (default: AWS_ENDPOINT_URL)")
+    parser.add_argument("--region", default=os.environ.get("AWS_REGION") or "us-east-1", help="default: AWS_REGION, or us-east-1")
+
+
+def _serve(verbs: Any) -> None:
+    parser = verbs.add_parser("serve", help="run the emulator with the extension in the foreground")
+    parser.add_argument("--port", type=int, required=True, help="HTTP port of all AWS APIs, on 127.0.0.1")
+    parser.add_argument("--mqtt-port", type=int, required=True, help="MQTT port with mutual TLS")
+    parser.add_argument("--state", required=True, help="directory for everything that it writes")
+    parser.add_argument("--region", default="us-east-1")
+    parser.add_argument("--functions-endpoint", help="what functions get as AWS_ENDPOINT_URL (default: itself)")
+    parser.add_argument("--async-retry-seconds", type=float,
+                        default=float(os.environ.get("LAMBDA_ASYNC_RETRY_BASE_SECONDS", "1")),
+                        help="wait before the first retry of an asynchronous invocation (AWS: 60; default 1)")
+    parser.add_argument("--verbose", action="store_true", help="the emulator's own log at INFO instead of WARNING")
+
+
+def _admin(verbs: Any) -> None:
+    parser = verbs.add_parser("admin", help="make the administrator's access key, print it as JSON")
+    _endpoint(parser)
+    parser.add_argument("--state", help="directory in which the key is kept and found again")
+
+
+def _seed(verbs: Any) -> None:
+    parser = verbs.add_parser("seed", help="make a development CA and things with certificates")
+    _endpoint(parser, required=False)
+    parser.add_argument("--stack", required=True)
+    parser.add_argument("--policy", required=True, help="name of the IoT policy that the certificates get")
+    parser.add_argument("--things", required=True, help="names, separated by commas")
+    parser.add_argument("--out", required=True, help="directory for the CA, keys and certificates")
+    parser.add_argument("--mqtt-port", type=int, help="default: what the local AWS says, 8883 on AWS")
+
+
+def _describe(verbs: Any) -> None:
+    parser = verbs.add_parser("describe", help="print a deployed stack as JSON")
+    _endpoint(parser)
+    parser.add_argument("--stack", required=True)
+    parser.add_argument("--mqtt-port", type=int, help="default: what the local AWS says, 8883 on AWS")
+
+
+def _watch(verbs: Any) -> None:
+    parser = verbs.add_parser("watch", help="print one JSON line per notice sent and object archived")
+    _endpoint(parser)
+    parser.add_argument("--stack", required=True)
+    parser.add_argument("--topic-output", required=True, help="the stack's output that holds the notice topic's ARN")
+    parser.add_argument("--bucket-output", help="the stack's output that holds the archive bucket's name")
+
+
+def _expand(verbs: Any) -> None:
+    parser = verbs.add_parser("expand", help="print a SAM template as plain JSON and as CloudFormation")
+    parser.add_argument("template")
+    parser.add_argument("--out", help="file to write (default: standard output)")
+    parser.add_argument("--region", default="us-east-1")
+
+
+def _destroy(verbs: Any) -> None:
+    parser = verbs.add_parser("destroy", help="delete a stack and what keeps it from being deleted")
+    _endpoint(parser, required=False)
+    parser.add_argument("--stack", required=True)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="loam_local", description=__doc__)
+    verbs = parser.add_subparsers(dest="verb", required=True)
+    for add in (_serve, _admin, _seed, _describe, _watch, _expand, _destroy):
+        add(verbs)
+    return parser
+
+
+def main() -> int:
+    """Run one verb; print what it returns as JSON, or its failure as one line on standard error."""
+    arguments = _parser().parse_args()
+    try:
+        result = importlib.import_module(f"loam_local.{arguments.verb}").run(arguments)
+    except LocalError as error:
+        print(f"loam_local {arguments.verb}: {error} [{error.code}]", file=sys.stderr)
+        return error.status
+    except KeyboardInterrupt:
+        return 130
+    if result is not None:
+        print(json.dumps(result, indent=2, default=str))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,41 @@
+"""Clients for AWS or the local AWS. boto3 is imported on first use, because it takes longer than most verbs."""
+
+import json
+import urllib.error
+import urllib.request
+from typing import Any
+
+
+def client(service: str, endpoint: str | None, region: str, key: dict[str, str] | None = None) -> Any:
+    """A boto3 client; `key` holds accessKeyId and secretAccessKey, otherwise the ordinary credentials are used.
+
+    `endpoint` None leaves the choice to the SDK (AWS_ENDPOINT_URL, or AWS itself).
+    """
+    import boto3
+
+    named = {} if key is None else {"aws_access_key_id": key["accessKeyId"],
+                                    "aws_secret_access_key": key["secretAccessKey"]}
+    return boto3.client(service, endpoint_url=endpoint, region_name=region, **named)
+
+
+def outputs(stack: dict[str, Any]) -> dict[str, str]:
+    """The outputs of a stack as DescribeStacks gives it."""
+    return {output["OutputKey"]: output["OutputValue"] for output in stack.get("Outputs", [])}
+
+
+def fetch(endpoint: str, path: str) -> bytes | None:
+    """GET a route of the local AWS that is no AWS API; None when there is no such route (as on AWS)."""
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    try:
+        with opener.open(endpoint.rstrip("/") + path, timeout=10) as answer:
+            return answer.read()
+    except urllib.error.URLError:
+        return None
+
+
+def mqtt_port(endpoint: str | None, given: int | None) -> int:
+    """The MQTT port with mutual TLS: as given, as the local AWS says, or AWS's 8883."""
+    if given is not None:
+        return given
+    answer = fetch(endpoint, "/_loam/info") if endpoint else None
+    return json.loads(answer)["mqttPort"] if answer else 8883

@@ -1,0 +1,12 @@
+"""What the emulator lacks, one file per gap. Each file's `install` replaces named functions of the pinned emulator.
+
+The table of gaps, with AWS's own documentation as the source of the behaviour, is in local/README.md.
+"""
+
+
+def install() -> None:
+    """Put every gap's replacement in place. Call it once, before the emulator serves."""
+    from loam_local.extension import asynchronous, fan_out, listener, routes, rule_actions
+
+    for gap in (rule_actions, asynchronous, fan_out, routes, listener):
+        gap.install()

@@ -1,0 +1,53 @@
+"""Our own routes under /_loam/: what a test asks of the local AWS and cannot ask of AWS.
+
+The credentials are of the emulator alone and worth nothing anywhere else.
+"""
+
+import json
+import os
+from collections.abc import Callable
+from typing import Any
+
+from loam_local.extension.replace import original, replace
+
+_before: Callable[..., Any]
+_CREDENTIALS = "/_loam/credentials/"
+
+
+def install() -> None:
+    """Answer /_loam/ before the emulator looks at a request."""
+    from ministack import app
+    from ministack.core import lambda_runtime
+
+    global _before
+    original(lambda_runtime, "execution_credentials")
+    _before = replace(app, "_handle_pre_body_request", _handle)
+
+
+async def _handle(method: str, path: str, headers: dict[str, str], query: dict[str, Any], request_id: str) -> Any:
+    if method == "GET" and path == "/_loam/info":
+        return _json(200, {"mqttPort": int(os.environ["IOT_MTLS_PORT"]), "region": os.environ["MINISTACK_REGION"]})
+    if method == "GET" and path.startswith(_CREDENTIALS):
+        return _credentials(path.removeprefix(_CREDENTIALS))
+    return await _before(method, path, headers, query, request_id)
+
+
+def _credentials(name: str) -> Any:
+    """The session that the function's processes get: its role's, so that a test runs under the same permissions."""
+    from ministack.core import lambda_runtime
+    from ministack.core.responses import request_scope
+    from ministack.services import lambda_svc
+
+    account = os.environ.get("MINISTACK_ACCOUNT_ID", "000000000000")
+    region = os.environ["MINISTACK_REGION"]
+    with request_scope(account, region):
+        function = lambda_svc._functions.get(name)
+        if not function:
+            return _json(404, {"message": f"no function {name}"})
+        made = lambda_runtime.execution_credentials(function["config"])
+    return _json(200, {"accessKeyId": made["AWS_ACCESS_KEY_ID"], "secretAccessKey": made["AWS_SECRET_ACCESS_KEY"],
+                       "sessionToken": made["AWS_SESSION_TOKEN"]})
+
+
+def _json(status: int, body: dict[str, Any]) -> Any:
+    return status, {"Content-Type": "application/json"}, json.dumps(body).encode()
