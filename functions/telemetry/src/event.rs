@@ -63,12 +63,11 @@ pub(crate) struct Metrics {
 }
 
 impl Metrics {
-    /// Adds `number` of the reading at `index` under the name `path`, or the reason why not.
-    pub(crate) fn add(&mut self, index: usize, path: &str, number: f64, sample: impl FnOnce(Value) -> Sample) {
-        match (Metric::parse(path), Value::new(number)) {
-            (Err(refused), _) => self.refuse(index, refused),
-            (Ok(metric), None) => self.refuse(index, Refused::OutOfRange { metric: metric.to_string() }),
-            (Ok(metric), Some(value)) => self.samples.push((index, metric, sample(value))),
+    /// Adds `number` of the reading at `index` to the series `metric`, or the reason why not.
+    pub(crate) fn add(&mut self, index: usize, metric: Metric, number: f64, sample: impl FnOnce(Value) -> Sample) {
+        match Value::new(number) {
+            Some(value) => self.samples.push((index, metric, sample(value))),
+            None => self.refuse(index, Refused::OutOfRange { metric: metric.to_string() }),
         }
     }
 
@@ -95,9 +94,12 @@ fn soil(payload: &[u8], received_at: Timestamp, metrics: &mut Metrics) -> Result
     }
     for (index, reading) in readings.accepted {
         let sample = |value| Sample { measured_at: reading.measured_at, value, received_at };
-        metrics.add(index, "humidity", reading.humidity.value(), sample);
-        for (name, number) in &reading.others {
-            metrics.add(index, name, *number, sample);
+        let others = reading.others.iter().map(|(name, number)| (name.as_str(), *number));
+        for (name, number) in std::iter::once(("humidity", reading.humidity.value())).chain(others) {
+            match Metric::parse(name) {
+                Ok(metric) => metrics.add(index, metric, number, sample),
+                Err(refused) => metrics.refuse(index, refused),
+            }
         }
     }
     Ok(())
@@ -221,7 +223,16 @@ mod tests {
     fn a_number_that_no_float_holds_leaves_the_others() {
         let points = sensor(r#"{"a":1e400,"b":1e200,"c":3,"d":{"\ud800":1},"e\u0000":1}"#).unwrap();
         assert_eq!(numbers(&points), [("air.c", 3.0)]);
-        assert_eq!(codes(&points), ["not-a-number", "not-json", "out-of-range", "invalid-path"]);
+        assert_eq!(codes(&points), ["not-a-number", "not-json", "invalid-path", "out-of-range"]);
+    }
+
+    #[test]
+    fn what_is_said_of_a_number_never_quotes_its_value_or_an_endless_path() {
+        let points = sensor(&format!(r#"{{"{}":1e400,"a":1e999,"b":3e200}}"#, "p".repeat(5000))).unwrap();
+        for part in &points.refused {
+            let text = part.reason.to_string();
+            assert!(text.len() < 200 && !text.contains("999") && !text.contains("3e200"), "{text}");
+        }
     }
 
     #[test]

@@ -45,13 +45,17 @@ pub struct Retention {
 }
 
 impl Retention {
-    /// The most days.
-    pub const MAX_DAYS: u16 = 3650;
+    /// The most days that samples are kept.
+    pub const MOST_RAW_DAYS: u16 = 3_650;
 
-    /// Samples for `raw_days` (1 to 3650), hours for `hourly_days` (more, at most 3650); `None` outside these ranges.
+    /// The most days that hours are kept.
+    pub const MOST_HOURLY_DAYS: u16 = 36_500;
+
+    /// Samples for `raw_days` (1 to 3,650), hours for `hourly_days` (more, at most 36,500); `None` outside these ranges.
     #[must_use]
     pub fn new(raw_days: u16, hourly_days: u16) -> Option<Self> {
-        let valid = raw_days >= 1 && hourly_days > raw_days && hourly_days <= Self::MAX_DAYS;
+        let valid = (1..=Self::MOST_RAW_DAYS).contains(&raw_days)
+            && (raw_days + 1..=Self::MOST_HOURLY_DAYS).contains(&hourly_days);
         valid.then_some(Self { raw_days, hourly_days })
     }
 
@@ -97,8 +101,9 @@ mod tests {
         assert!(Retention::new(30, 31).is_some());
         assert!(Retention::new(30, 30).is_none());
         assert!(Retention::new(0, 30).is_none());
-        assert!(Retention::new(3649, 3650).is_some());
-        assert!(Retention::new(3649, 3651).is_none());
+        assert!(Retention::new(3_650, 36_500).is_some());
+        assert!(Retention::new(3_651, 36_500).is_none());
+        assert!(Retention::new(3_650, 36_501).is_none());
     }
 
     #[test]

@@ -8,7 +8,7 @@ use serde_json::value::RawValue;
 use crate::clock;
 use crate::error::Refused;
 use crate::event::{MAX_DEPTH, Metrics};
-use crate::point::Sample;
+use crate::point::{Metric, Sample};
 
 /// Reads a payload of `device/{thing}/sensor/{sensor}/v1` into `metrics`: any JSON object.
 ///
@@ -33,16 +33,16 @@ pub(crate) fn read(sensor: &str, payload: &[u8], received_at: Timestamp, metrics
     for reason in leaves.refused {
         metrics.refuse(0, reason);
     }
-    for (path, number) in leaves.numbers {
-        metrics.add(0, &path, number, |value| Sample { measured_at, value, received_at });
+    for (metric, number) in leaves.numbers {
+        metrics.add(0, metric, number, |value| Sample { measured_at, value, received_at });
     }
     Ok(())
 }
 
-/// The numbers found so far, by path, and what was refused on the way.
+/// The numbers found so far, and what was refused on the way.
 #[derive(Default)]
 struct Leaves {
-    numbers: Vec<(String, f64)>,
+    numbers: Vec<(Metric, f64)>,
     refused: Vec<Refused>,
 }
 
@@ -58,7 +58,7 @@ impl Leaves {
             Some(b'{' | b'[') if depth >= MAX_DEPTH => self.refused.push(Refused::TooDeep),
             Some(b'{') => match serde_json::from_str(raw.get()) {
                 Ok(fields) => self.of_object(path, fields, depth + 1),
-                Err(_) => self.refused.push(unreadable(path)),
+                Err(_) => self.refused.push(unreadable()),
             },
             Some(b'[') => {
                 let items: Vec<&RawValue> = serde_json::from_str(raw.get()).unwrap_or_default();
@@ -66,16 +66,23 @@ impl Leaves {
                     self.of_value(&format!("{path}.{at}"), raw, depth + 1);
                 }
             }
-            Some(b'-' | b'0'..=b'9') => match Measure::from_json(path, raw) {
-                Ok(measure) => self.numbers.push((path.to_owned(), measure.value())),
-                Err(refusal) => self.refused.push(refusal.into()),
+            Some(b'-' | b'0'..=b'9') => match number(path, raw) {
+                Ok(number) => self.numbers.push(number),
+                Err(refused) => self.refused.push(refused),
             },
             _ => {}
         }
     }
 }
 
+/// The path is checked first: what is said of the number quotes it.
+fn number(path: &str, raw: &RawValue) -> Result<(Metric, f64), Refused> {
+    let metric = Metric::parse(path)?;
+    let measure = Measure::from_json(path, raw)?;
+    Ok((metric, measure.value()))
+}
+
 /// An object whose names are no text, such as half of a surrogate pair.
-fn unreadable(path: &str) -> Refused {
-    Refusal::new(RefusalCode::NotJson, format!("the object at `{path}` has a name that is no Unicode text")).into()
+fn unreadable() -> Refused {
+    Refusal::new(RefusalCode::NotJson, "an object of the payload has a name that is no Unicode text").into()
 }

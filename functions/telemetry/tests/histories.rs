@@ -201,6 +201,10 @@ proptest! {
         });
         prop_assert_eq!(facts.collect::<BTreeMap<_, _>>(), naive(&messages));
     }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: ProptestConfig::default().cases / 8, ..ProptestConfig::default() })]
 
     #[test]
     fn one_batch_of_hundreds_is_split_into_transactions_and_ends_in_the_same_rows(messages in messages(600)) {
