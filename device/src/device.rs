@@ -100,7 +100,8 @@ impl Device {
     /// acknowledged, with [`QoS::AtMostOnce`] once the message is written.
     ///
     /// # Errors
-    /// [`DeviceError::PayloadTooLarge`] over 128 KiB and [`DeviceError::Topic`], without sending anything;
+    /// [`DeviceError::PayloadTooLarge`] over 128 KiB, [`DeviceError::PacketTooLarge`] and [`DeviceError::Topic`],
+    /// without sending anything;
     /// [`DeviceError::ConnectionLost`], [`DeviceError::PublishRefused`], [`DeviceError::Ended`].
     pub async fn publish(&self, topic: &str, payload: impl Into<Vec<u8>>, qos: QoS) -> Result<(), DeviceError> {
         let payload = payload.into();
@@ -113,6 +114,20 @@ impl Device {
         let (done, answer) = oneshot::channel();
         self.ask(Work::Publish { topic: topic.to_owned(), payload, qos, done }).await?;
         answer.await.unwrap_or(Err(DeviceError::ConnectionLost))
+    }
+
+    /// Publishes, again and again while connections are lost, until it has succeeded as [`publish`](Self::publish)
+    /// does. The broker may get the message more than once.
+    ///
+    /// # Errors
+    /// As [`publish`](Self::publish), but never [`DeviceError::ConnectionLost`].
+    pub async fn deliver(&self, topic: &str, payload: &[u8], qos: QoS) -> Result<(), DeviceError> {
+        loop {
+            match self.publish(topic, payload, qos).await {
+                Err(DeviceError::ConnectionLost) => self.connected().await?,
+                outcome => return outcome,
+            }
+        }
     }
 
     /// Subscribes at QoS 1 and returns once the broker has confirmed.
@@ -165,6 +180,12 @@ impl Device {
     pub async fn power_off(mut self) {
         self.task.abort();
         let _ = (&mut self.task).await;
+    }
+
+    /// Waits until the device is not connected.
+    pub(crate) async fn disconnected(&self) {
+        // A closed channel means that the device has ended, which is disconnected as well.
+        let _ = self.up.clone().wait_for(|up| !*up).await;
     }
 
     async fn ask(&self, work: Work) -> Result<(), DeviceError> {

@@ -24,12 +24,24 @@ pub enum DeviceError {
         /// Its size.
         bytes: usize,
     },
+    /// The message is larger than this broker takes, as it said when it accepted the connection.
+    #[error(
+        "payload of {bytes} bytes makes a packet of {packet}: this broker takes {most}; send less, or transfer it as a file"
+    )]
+    PacketTooLarge {
+        /// The payload's size.
+        bytes: usize,
+        /// The packet's size.
+        packet: usize,
+        /// The broker's limit on packets.
+        most: usize,
+    },
     /// The connection ended before the broker acknowledged. The message may or may not have arrived: publish it again,
     /// the receiver recognises repeats.
     #[error("the connection ended before the broker acknowledged; publish again, a repeat does no harm")]
     ConnectionLost,
     /// The broker answered a publish with a refusal.
-    #[error("the broker refused the message ({reason}); check that the policy allows iot:Publish on its topic")]
+    #[error("the broker refused the message ({reason}); check its topic, and that the policy allows iot:Publish on it")]
     PublishRefused {
         /// The MQTT 5 reason code's name.
         reason: String,
@@ -58,6 +70,7 @@ impl DeviceError {
             Self::KeepAlive { .. } => "keep-alive-out-of-range",
             Self::Topic { .. } => "topic-refused",
             Self::PayloadTooLarge { .. } => "payload-too-large",
+            Self::PacketTooLarge { .. } => "packet-too-large",
             Self::ConnectionLost => "connection-lost",
             Self::PublishRefused { .. } => "publish-refused",
             Self::SubscriptionRefused { .. } => "subscription-refused",

@@ -84,6 +84,12 @@ impl Reason {
         }
     }
 
+    /// Whether this is how a new device is turned away while its certificate is being registered.
+    #[must_use]
+    pub fn is_normal_for_a_new_device(&self) -> bool {
+        matches!(self, Self::Closed | Self::TlsAlert(_))
+    }
+
     /// The likely causes, likeliest first, for whoever reads the log.
     #[must_use]
     pub fn advice(&self) -> &'static str {
@@ -106,5 +112,26 @@ impl Reason {
             Self::Asked => "nothing to do",
             Self::Protocol(_) => "likely: --port is not an MQTT port",
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_new_device_may_be_closed_on_but_an_address_where_nobody_is_was_never_normal() {
+        assert!(Reason::Closed.is_normal_for_a_new_device());
+        assert!(Reason::TlsAlert("CertificateUnknown".to_owned()).is_normal_for_a_new_device());
+        assert!(!Reason::Unreachable("connection refused".to_owned()).is_normal_for_a_new_device());
+        assert!(!Reason::UntrustedEndpoint("UnknownIssuer".to_owned()).is_normal_for_a_new_device());
+    }
+
+    #[test]
+    fn the_advice_on_a_closed_connection_names_certificate_endpoint_and_policy() {
+        for cause in ["not ACTIVE yet", "--endpoint", "iot:Connect"] {
+            assert!(Reason::Closed.advice().contains(cause), "{cause}");
+        }
+        assert!(Reason::UntrustedEndpoint(String::new()).advice().contains("clock"));
     }
 }

@@ -2,6 +2,7 @@
 
 pub mod back_off;
 pub mod chaos;
+mod connection;
 mod device;
 mod error;
 mod event;

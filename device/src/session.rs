@@ -1,36 +1,23 @@
 //! The task behind a device: one connection after the other, until it is told to stop.
 
+use crate::connection::{Connection, Done, End};
 use crate::error::DeviceError;
 use crate::event::{Event, Reason};
 use crate::identity::Identity;
-use crate::in_flight::InFlight;
 use crate::message::{Message, QoS};
 use crate::options::Options;
 use crate::subscriptions::Subscriptions;
 use crate::wire;
 use rumqttc::Outgoing;
-use rumqttc::v5::mqttbytes::QoS as WireQoS;
-use rumqttc::v5::mqttbytes::v5::{Packet, PubAck, PubAckReason, SubAck, SubscribeReasonCode};
-use rumqttc::v5::{AsyncClient, ConnectionError, Event as WireEvent, EventLoop};
-use std::collections::HashSet;
+use rumqttc::v5::mqttbytes::v5::{Packet, SubAck, SubscribeReasonCode};
+use rumqttc::v5::{ConnectionError, Event as WireEvent, EventLoop};
 use std::pin::pin;
 use std::time::Duration;
 use tokio::sync::{broadcast, mpsc, oneshot, watch};
-use tokio::time::{Instant, sleep, timeout};
+use tokio::time::sleep;
 
-/// How many requests rumqttc holds for one connection: every subscription renewed at once, and some publishes.
-const HAND_OVER: usize = 128;
-/// How many of them may be publishes and new subscriptions.
-const MOST_UNWRITTEN: usize = 64;
-/// A connection that lasted this long was a good one: the next back-off begins anew.
-const SETTLED: Duration = Duration::from_secs(10);
-/// How long the broker may take to close after DISCONNECT.
-const GOODBYE: Duration = Duration::from_secs(2);
 /// So many refusals are normal while a new device is being registered.
 const EXPECTED_REFUSALS: u32 = 5;
-
-/// Who waits for a request's answer.
-pub(crate) type Done = oneshot::Sender<Result<(), DeviceError>>;
 
 /// What a device asks of its session; waits while there is no connection.
 #[derive(Debug)]
@@ -62,27 +49,10 @@ pub(crate) struct Session {
     pub(crate) ever_connected: bool,
 }
 
-/// What ends with a connection.
-struct Connection {
-    client: AsyncClient,
-    accepted: Option<Instant>,
-    announced: bool,
-    /// Subscriptions from before whose confirmation is still to come.
-    renewing: HashSet<String>,
-    publishes: InFlight<Done>,
-    subscribes: InFlight<String>,
-}
-
 /// What happened next on a connection.
 enum Step {
     Wire(Box<Result<WireEvent, ConnectionError>>),
     Control(Control),
-}
-
-/// How a connection ended.
-enum End {
-    Asked,
-    Lost { event: Event, settled: bool, _asked: Option<oneshot::Sender<()>> },
 }
 
 impl Session {
@@ -124,8 +94,7 @@ impl Session {
     }
 
     async fn connection(&mut self) -> End {
-        let (client, mut wire) = AsyncClient::new(wire::mqtt_options(&self.identity, &self.options), HAND_OVER);
-        let mut connection = Connection::new(client);
+        let (mut connection, mut wire) = Connection::new(wire::mqtt_options(&self.identity, &self.options));
         loop {
             match self.step(&mut wire, &mut connection).await {
                 Step::Wire(result) => match *result {
@@ -162,16 +131,7 @@ impl Session {
 
     fn take(&mut self, connection: &mut Connection, work: Work) {
         match work {
-            Work::Publish { topic, payload, qos, done } => {
-                let qos = match qos {
-                    QoS::AtMostOnce => WireQoS::AtMostOnce,
-                    QoS::AtLeastOnce => WireQoS::AtLeastOnce,
-                };
-                // `takes_work` leaves room, so this fails only if the connection has ended; then `done` says so.
-                if connection.client.try_publish(topic, qos, false, payload).is_ok() {
-                    connection.publishes.hand_over(done);
-                }
-            }
+            Work::Publish { topic, payload, qos, done } => connection.publish(topic, payload, qos, done),
             Work::Subscribe { done, .. } if self.subscriptions.is_full() => {
                 let _ = done.send(Err(DeviceError::TooManySubscriptions));
             }
@@ -185,8 +145,8 @@ impl Session {
     #[expect(clippy::wildcard_enum_match_arm, reason = "rumqttc sees to all other packets by itself")]
     fn on_wire(&mut self, connection: &mut Connection, event: WireEvent) {
         match event {
-            WireEvent::Incoming(Packet::ConnAck(_)) => {
-                connection.accepted = Some(Instant::now());
+            WireEvent::Incoming(Packet::ConnAck(answer)) => {
+                connection.accept(&answer);
                 for filter in self.subscriptions.filters() {
                     connection.renewing.insert(filter.clone());
                     connection.subscribe(filter);
@@ -242,7 +202,9 @@ impl Session {
     fn report(&self, event: &Event, attempt: u32) {
         let thing = self.identity.thing();
         match event {
-            Event::ConnectionRefused { reason } if !self.ever_connected && attempt < EXPECTED_REFUSALS => {
+            Event::ConnectionRefused { reason }
+                if !self.ever_connected && attempt < EXPECTED_REFUSALS && reason.is_normal_for_a_new_device() =>
+            {
                 tracing::info!(
                     thing.name = thing,
                     code = reason.code(),
@@ -263,72 +225,6 @@ impl Session {
                 );
             }
             Event::Connected | Event::Reconnecting { .. } => {}
-        }
-    }
-}
-
-impl Connection {
-    fn new(client: AsyncClient) -> Self {
-        Self {
-            client,
-            accepted: None,
-            announced: false,
-            renewing: HashSet::new(),
-            publishes: InFlight::new(),
-            subscribes: InFlight::new(),
-        }
-    }
-
-    fn takes_work(&self) -> bool {
-        self.accepted.is_some() && self.publishes.unwritten() + self.subscribes.unwritten() < MOST_UNWRITTEN
-    }
-
-    fn subscribe(&mut self, filter: String) {
-        if self.client.try_subscribe(filter.clone(), WireQoS::AtLeastOnce).is_ok() {
-            self.subscribes.hand_over(filter);
-        }
-    }
-
-    fn on_puback(&mut self, answer: &PubAck) {
-        let Some(done) = self.publishes.answered(answer.pkid) else { return };
-        let outcome = match answer.reason {
-            PubAckReason::Success | PubAckReason::NoMatchingSubscribers => Ok(()),
-            PubAckReason::UnspecifiedError
-            | PubAckReason::ImplementationSpecificError
-            | PubAckReason::NotAuthorized
-            | PubAckReason::TopicNameInvalid
-            | PubAckReason::PacketIdentifierInUse
-            | PubAckReason::QuotaExceeded
-            | PubAckReason::PayloadFormatInvalid => {
-                Err(DeviceError::PublishRefused { reason: format!("{:?}", answer.reason) })
-            }
-        };
-        let _ = done.send(outcome);
-    }
-
-    fn ended(&self, error: &ConnectionError) -> End {
-        if wire::is_takeover(error) {
-            return End::Lost { event: Event::TakenOver, settled: self.has_settled(), _asked: None };
-        }
-        self.lost(wire::reason(error), None)
-    }
-
-    fn lost(&self, reason: Reason, asked: Option<oneshot::Sender<()>>) -> End {
-        let event = match self.accepted {
-            Some(_) => Event::Dropped { reason },
-            None => Event::ConnectionRefused { reason },
-        };
-        End::Lost { event, settled: self.has_settled(), _asked: asked }
-    }
-
-    fn has_settled(&self) -> bool {
-        self.accepted.is_some_and(|since| since.elapsed() >= SETTLED)
-    }
-
-    /// Sends DISCONNECT and waits for the broker to close: closing first could overtake it and set the last will off.
-    async fn say_goodbye(&self, wire: &mut EventLoop) {
-        if self.accepted.is_some() && self.client.try_disconnect().is_ok() {
-            let _ = timeout(GOODBYE, async { while wire.poll().await.is_ok() {} }).await;
         }
     }
 }

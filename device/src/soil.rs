@@ -118,11 +118,7 @@ pub async fn run(device: &Device, readings: &mut Readings, rounds: Rounds) -> Re
 /// As [`run`].
 pub async fn publish(device: &Device, reading: &Reading, qos: QoS) -> Result<(), DeviceError> {
     let topic = topics::device_payload(device.thing());
-    while let Err(error) = device.publish(&topic, reading.to_json(), qos).await {
-        if !matches!(error, DeviceError::ConnectionLost) {
-            return Err(error);
-        }
-    }
+    device.deliver(&topic, reading.to_json().as_bytes(), qos).await?;
     tracing::info!(thing.name = device.thing(), humidity = %reading.humidity, topic, "reading published");
     Ok(())
 }

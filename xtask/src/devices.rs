@@ -6,11 +6,12 @@ use std::process::Command;
 use crate::build::Metadata;
 use crate::emulator::LocalAws;
 
-/// The command line of a soil sensor. Its certificate names the broker as `localhost`.
-pub(crate) fn sensor(metadata: &Metadata, local: &LocalAws, thing: &str, interval: u64) -> Command {
+/// The command line of a soil sensor; `seed` makes its readings differ from those of its neighbours. Its certificate names the broker as `localhost`.
+pub(crate) fn sensor(metadata: &Metadata, local: &LocalAws, thing: &str, seed: usize, interval: u64) -> Command {
     let mut command = Command::new(metadata.built("loam-device"));
     command.args(arguments(&local.things(), thing, local.mqtt_port));
-    command.args(["--mode", "soil", "--interval", &interval.to_string(), "--log-format", "json"]);
+    command.args(["--mode", "soil", "--interval", &interval.to_string(), "--seed", &seed.to_string()]);
+    command.args(["--log-format", "json"]);
     command
 }
 

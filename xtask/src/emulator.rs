@@ -146,7 +146,8 @@ fn get_status_line(port: u16, path: &str) -> std::io::Result<String> {
     let time = Duration::from_secs(2);
     let mut stream = TcpStream::connect_timeout(&SocketAddr::from((Ipv4Addr::LOCALHOST, port)), time)?;
     stream.set_read_timeout(Some(time))?;
-    write!(stream, "GET {path} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nConnection: close\r\n\r\n")?;
+    let request = format!("GET {path} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nConnection: close\r\n\r\n");
+    stream.write_all(request.as_bytes())?;
     let mut start = [0; 15];
     stream.read_exact(&mut start)?;
     Ok(String::from_utf8_lossy(&start).into_owned())
@@ -172,7 +173,12 @@ mod tests {
         let port = listener.local_addr().unwrap().port();
         std::thread::spawn(move || {
             let (mut stream, _) = listener.accept().unwrap();
-            drop(stream.read(&mut [0; 512]));
+            let mut request = Vec::new();
+            while !request.ends_with(b"\r\n\r\n") {
+                let mut byte = [0];
+                stream.read_exact(&mut byte).unwrap();
+                request.extend(byte);
+            }
             drop(stream.write_all(answer.as_bytes()));
         });
         port

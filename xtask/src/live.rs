@@ -6,6 +6,7 @@ use anstyle::{AnsiColor, Style};
 use serde_json::Value;
 
 use crate::failure::Failure;
+use crate::group::Member;
 use crate::interrupt::rest;
 use crate::process;
 use crate::project::Project;
@@ -21,12 +22,16 @@ const LOOK: Duration = Duration::from_millis(200);
 /// Between two looks whether everything still runs.
 const ROLL_CALL: Duration = Duration::from_secs(1);
 
-/// Shows what happens until Ctrl-C; fails if the local AWS ends by itself.
-pub(crate) fn follow(project: &Project, running: &Running, fresh: bool) -> Result<(), Failure> {
-    let open = if fresh { Tail::from_start } else { Tail::from_end };
+/// Shows what happens until Ctrl-C; fails if the local AWS ends by itself. Of those that were `started` just now
+/// everything is shown, of the others what they say from here on.
+pub(crate) fn follow(project: &Project, running: &Running, started: &[String]) -> Result<(), Failure> {
+    let tail = |member: &Member| {
+        let fresh = started.contains(&member.name);
+        if fresh { Tail::from_start(member.log.clone()) } else { Tail::from_end(member.log.clone()) }
+    };
     let mut members = running.members.clone();
     let aws = members.first().cloned();
-    let mut tails: Vec<_> = members.iter().skip(1).map(|m| (m.name.clone(), open(m.log.clone()))).collect();
+    let mut tails: Vec<_> = members.iter().skip(1).map(|member| (member.name.clone(), tail(member))).collect();
     let mut called = Instant::now();
     while !project.interrupt.requested() {
         for (name, tail) in &mut tails {
@@ -48,7 +53,7 @@ pub(crate) fn follow(project: &Project, running: &Running, fresh: bool) -> Resul
     Ok(())
 }
 
-fn ended(aws: Option<&crate::group::Member>) -> Failure {
+fn ended(aws: Option<&Member>) -> Failure {
     if let Some(aws) = aws {
         process::show_log_tail(&aws.log);
     }

@@ -19,7 +19,9 @@ use crate::terminal::{self, Progress};
 /// Between two looks at a child.
 const LOOK: Duration = Duration::from_millis(50);
 /// So many last lines of a program that failed are shown.
-const TAIL: usize = 40;
+const TAIL: usize = 20;
+/// Of the local AWS more: it speaks for all functions.
+const LOG_TAIL: usize = 40;
 
 /// Where a line of a child came from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,7 +41,7 @@ pub(crate) fn run(project: &Project, title: &str, command: Command, log: &Path) 
     if status.success() {
         return Ok(());
     }
-    show_tail(&lines);
+    show_tail(&lines, TAIL);
     Err(Failure::new("step-failed", format!("{title}: failed ({status}). All that it said is in {}.", log.display())))
 }
 
@@ -56,7 +58,7 @@ pub(crate) fn capture(project: &Project, title: &str, command: Command) -> Resul
     if status.success() {
         return Ok(out);
     }
-    show_tail(&err);
+    show_tail(&err, TAIL);
     Err(Failure::new("step-failed", format!("{title}: failed ({status}).")))
 }
 
@@ -152,8 +154,8 @@ fn cannot_wait(error: &std::io::Error) -> Failure {
 }
 
 /// The end of what a failed program said.
-pub(crate) fn show_tail(lines: &[String]) {
-    for line in lines.iter().skip(lines.len().saturating_sub(TAIL)) {
+fn show_tail(lines: &[String], most: usize) {
+    for line in lines.iter().skip(lines.len().saturating_sub(most)) {
         terminal::note(&format!("    {line}"));
     }
 }
@@ -162,7 +164,7 @@ pub(crate) fn show_tail(lines: &[String]) {
 pub(crate) fn show_log_tail(log: &Path) {
     let text = std::fs::read(log).unwrap_or_default();
     let lines: Vec<String> = String::from_utf8_lossy(&text).lines().map(str::to_owned).collect();
-    show_tail(&lines);
+    show_tail(&lines, LOG_TAIL);
 }
 
 /// Whether `program` answers `--version`-like arguments with success; its output is not shown.

@@ -78,9 +78,9 @@ impl<'a> Session<'a> {
         self.running.save(&self.local.folder)
     }
 
-    /// Whether anything was started here and not found.
-    pub(crate) fn started_anything(&self) -> bool {
-        !self.started.is_empty()
+    /// The names of what was started here and not found.
+    pub(crate) fn started(&self) -> Vec<String> {
+        self.started.iter().map(|started| started.member.name.clone()).collect()
     }
 
     /// Leaves everything running.

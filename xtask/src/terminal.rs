@@ -15,6 +15,8 @@ const SILENCE: Duration = Duration::from_secs(2);
 /// Without a terminal each progress is a line of a log, so fewer of them.
 const SILENCE_IN_A_LOG: Duration = Duration::from_secs(10);
 
+const WIDTH_OF_A_LOG: usize = 120;
+
 /// A result line.
 pub(crate) fn say(line: &str) {
     write_ignoring_a_closed_pipe(&mut anstream::stdout(), format_args!("{line}\n"));
@@ -68,7 +70,7 @@ impl Progress {
             let line = fitted(&line, width());
             write_ignoring_a_closed_pipe(&mut anstream::stderr(), format_args!("\r\x1b[2K{QUIET}{line}{QUIET:#}"));
         } else {
-            note(&line);
+            note(&fitted(&line, WIDTH_OF_A_LOG));
         }
     }
 

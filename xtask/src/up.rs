@@ -38,8 +38,8 @@ pub(crate) fn run(project: &Project, options: &UpOptions) -> Result<ExitCode, Fa
     let mut session = Session::new(project, local(folder, options), earlier)?;
     let keys = session.ensure_emulator(options.detach)?;
     let stack = session.ensure_deployed(&staging, &keys)?;
-    for thing in THINGS {
-        let sensor = devices::sensor(&metadata, &session.local, thing, options.interval);
+    for (seed, thing) in THINGS.into_iter().enumerate() {
+        let sensor = devices::sensor(&metadata, &session.local, thing, seed, options.interval);
         session.ensure_member(thing, sensor)?;
     }
     let watch = watch(&session, &keys);
@@ -53,9 +53,9 @@ fn stay_or_follow(session: Session<'_>, detach: bool) -> Result<ExitCode, Failur
         session.stay();
         return Ok(ExitCode::SUCCESS);
     }
-    let joined = !session.started_anything();
-    live::follow(session.project, &session.running, !joined)?;
-    if joined {
+    let started = session.started();
+    live::follow(session.project, &session.running, &started)?;
+    if started.is_empty() {
         terminal::note("  Loam runs on; `cargo xtask down` ends it.");
     }
     Ok(ExitCode::SUCCESS)

@@ -77,8 +77,8 @@ impl Venv {
         make.args(["-m", "venv"]).arg(&folder);
         process::run(project, &format!("Python environment `{name}`: make"), make, &log)?;
         let mut install = Command::new(self.program(project, "python"));
-        install.args(["-m", "pip", "install", "--disable-pip-version-check", "--no-input", "--require-hashes", "-r"]);
-        install.arg(&requirements);
+        install.args(["-m", "pip", "install", "--disable-pip-version-check", "--no-input", "--no-color"]);
+        install.args(["--progress-bar", "off", "--require-hashes", "-r"]).arg(&requirements);
         process::run(project, &format!("Python environment `{name}`: install"), install, &log)?;
         // Last, so that an installation that was cut short is not taken for a whole one.
         write_file(&folder.join(STAMP), wanted)

@@ -13,6 +13,7 @@ mod inbox;
 mod messages;
 mod stack;
 mod things;
+pub mod wiretap;
 
 pub use archive::Archive;
 pub use dead_letters::DeadLetterQueue;

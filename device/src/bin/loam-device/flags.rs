@@ -31,7 +31,7 @@ pub(crate) struct Flags {
     /// What the device does
     #[arg(long, value_enum, default_value_t = Mode::Soil)]
     pub(crate) mode: Mode,
-    /// Seconds between two readings
+    /// Seconds between two readings, or between two steps of chaos
     #[arg(long, default_value_t = 30, value_parser = clap::value_parser!(u64).range(1..))]
     interval: u64,
     /// How many readings; 0 is for ever
@@ -53,6 +53,8 @@ pub(crate) struct Flags {
 pub(crate) enum Mode {
     /// Publish a soil reading every interval
     Soil,
+    /// Publish soil readings with duplicates, reorderings, lost connections and take-overs
+    Chaos,
 }
 
 /// How the log looks.
