@@ -65,6 +65,8 @@ def _expand(verbs: Any) -> None:
     parser = verbs.add_parser("expand", help="print a SAM template as plain JSON and as CloudFormation")
     parser.add_argument("template")
     parser.add_argument("--out", help="file to write (default: standard output)")
+    parser.add_argument("--parameter", action="append", default=[], metavar="NAME=VALUE",
+                        help="value of a parameter instead of its default")
     parser.add_argument("--region", default="us-east-1")
 
 

@@ -3,6 +3,7 @@
 use std::net::Ipv4Addr;
 use std::path::Path;
 use std::process::{Command, ExitCode};
+use std::time::{Duration, Instant};
 
 use crate::build::{self, Metadata};
 use crate::cli::UpOptions;
@@ -10,22 +11,27 @@ use crate::deploy::THINGS;
 use crate::devices;
 use crate::emulator::LocalAws;
 use crate::failure::Failure;
+use crate::interrupt::rest;
 use crate::keys::Keys;
 use crate::live;
 use crate::next_steps;
 use crate::ports;
+use crate::process;
 use crate::project::Project;
 use crate::python;
 use crate::session::Session;
 use crate::staging::Staging;
 use crate::state::Running;
-use crate::terminal;
+use crate::terminal::{self, Progress};
 use crate::venv::Venv;
 
 /// `target/local`.
 pub(crate) const INSTANCE: &str = "local";
 /// The program that reads mails and archived keys.
-pub(crate) const WATCH: &str = "watch";
+const WATCH: &str = "watch";
+/// On a busy machine; one second is usual.
+const WATCH_DEADLINE: Duration = Duration::from_secs(30);
+const LOOK: Duration = Duration::from_millis(50);
 
 pub(crate) fn run(project: &Project, options: &UpOptions) -> Result<ExitCode, Failure> {
     let folder = project.instance(INSTANCE);
@@ -38,12 +44,14 @@ pub(crate) fn run(project: &Project, options: &UpOptions) -> Result<ExitCode, Fa
     let mut session = Session::new(project, local(folder, options), earlier)?;
     let keys = session.ensure_emulator(options.detach)?;
     let stack = session.ensure_deployed(&staging, &keys)?;
+    // Before the sensors, so that their first reading, a dry one, is not missed.
+    let watch = watch(&session, &keys);
+    session.ensure_member(WATCH, watch)?;
+    wait_until_watching(&session)?;
     for (seed, thing) in THINGS.into_iter().enumerate() {
         let sensor = devices::sensor(&metadata, &session.local, thing, seed, options.interval);
         session.ensure_member(thing, sensor)?;
     }
-    let watch = watch(&session, &keys);
-    session.ensure_member(WATCH, watch)?;
     next_steps::print(project, &session.local, &stack, &keys, &metadata, options.detach)?;
     stay_or_follow(session, options.detach)
 }
@@ -105,4 +113,24 @@ fn watch(session: &Session<'_>, keys: &Keys) -> Command {
     command.args(["--topic-output", "AlertsTopic", "--bucket-output", "ArchiveBucket"]);
     keys.give_to(&mut command, &endpoint);
     command
+}
+
+/// Waits for the watcher's first line.
+fn wait_until_watching(session: &Session<'_>) -> Result<(), Failure> {
+    let log = session.local.log(&format!("{WATCH}.log"));
+    let mut progress = Progress::start("watch notices and archive");
+    let begun = Instant::now();
+    while !std::fs::read_to_string(&log).is_ok_and(|said| said.contains('\n')) {
+        session.project.interrupt.check()?;
+        progress.tick("waiting for its first line");
+        let runs = session.running.members.iter().any(|member| member.name == WATCH && member.runs());
+        if !runs || begun.elapsed() > WATCH_DEADLINE {
+            progress.done(false);
+            process::show_log_tail(&log);
+            return Err(Failure::new("watch", format!("the watcher did not start. Its log is {}.", log.display())));
+        }
+        rest(LOOK);
+    }
+    progress.done(true);
+    Ok(())
 }
