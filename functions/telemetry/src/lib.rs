@@ -9,9 +9,13 @@ pub mod event;
 pub mod exact_sum;
 pub mod expiry;
 mod handler;
+#[cfg(test)]
+mod histories;
 pub mod point;
 mod read;
 mod rows;
+#[cfg(test)]
+mod sample_events;
 mod sensor;
 mod store;
 

@@ -3,17 +3,15 @@
 //!
 //! The model keeps the table's conditions and nothing else; `PROPTEST_CASES=10000` makes the run long.
 
-#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "in a test a panic is a failure")]
-
 use std::collections::{BTreeMap, BTreeSet};
 
+use crate::aggregate::Aggregate;
+use crate::decide::{Group, HourKey, HourRow, HourWrite, Outcome, groups, plan, settle};
+use crate::event::Points;
+use crate::point::{HOUR_MILLIS, Metric, Point, Sample, Value};
 use loam_domain::{ThingName, Timestamp};
 use proptest::prelude::*;
 use proptest::sample::Index;
-use telemetry::aggregate::Aggregate;
-use telemetry::decide::{Group, HourKey, HourRow, HourWrite, Outcome, groups, plan, settle};
-use telemetry::event::Points;
-use telemetry::point::{HOUR_MILLIS, Metric, Point, Sample, Value};
 
 type Series = (ThingName, Metric);
 

@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::PathBuf;
 
+use crate::event::Points;
 use aws_lambda_events::sqs::SqsEvent;
-use telemetry::event::Points;
 
 /// A message's number of samples, and the codes of what is refused in it.
 type Expected = (usize, &'static [&'static str]);
