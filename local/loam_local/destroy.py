@@ -23,7 +23,7 @@ def run(arguments: argparse.Namespace) -> None:
 
     cloudformation = client("cloudformation")
     stack = aws.stack(cloudformation, arguments.stack)
-    kept = _retained(cloudformation, arguments.stack)
+    kept = _retained(cloudformation, stack)
     resources = [r for r in aws.resources(cloudformation, arguments.stack) if r["LogicalResourceId"] not in kept]
     for policy in _of(resources, "AWS::IoT::Policy"):
         _detach(client("iot"), policy)
@@ -40,14 +40,17 @@ def _of(resources: list[dict[str, Any]], kind: str) -> list[str]:
     return [resource["PhysicalResourceId"] for resource in resources if resource["ResourceType"] == kind]
 
 
-def _retained(cloudformation: Any, name: str) -> set[str]:
+def _retained(cloudformation: Any, stack: dict[str, Any]) -> set[str]:
     """Logical ids that the deployed template, transforms applied, keeps on delete."""
-    body = cloudformation.get_template(StackName=name, TemplateStage="Processed")["TemplateBody"]
+    body = cloudformation.get_template(StackName=stack["StackName"], TemplateStage="Processed")["TemplateBody"]
     if isinstance(body, str):
-        import yaml
+        from samtranslator.yaml_helper import yaml_parse
 
-        body = json.loads(body) if body.lstrip().startswith("{") else yaml.safe_load(body)
-    return {logical for logical, resource in body["Resources"].items() if resource.get("DeletionPolicy") == "Retain"}
+        body = yaml_parse(body)
+    values = {given["ParameterKey"]: given["ParameterValue"] for given in stack.get("Parameters", [])}
+    policies = {logical: resource.get("DeletionPolicy") for logical, resource in body["Resources"].items()}
+    return {logical for logical, policy in policies.items()
+            if (values.get(policy["Ref"]) if isinstance(policy, dict) else policy) == "Retain"}
 
 
 def _detach(iot: Any, policy: str) -> None:

@@ -4,6 +4,7 @@ import argparse
 import json
 import secrets
 import signal
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -28,7 +29,7 @@ def run(arguments: argparse.Namespace) -> None:
     sns, sqs, s3 = client("sns"), client("sqs"), client("s3")
     seen = {name for name, _size in _objects(s3, bucket)} if bucket else set()
     with _subscribed(sqs, sns, arguments.stack, topic) as queue:
-        print(json.dumps({"kind": "watching", "topic": topic, "bucket": bucket}), flush=True)
+        print(f"loam_local watch: listening to {topic}", file=sys.stderr, flush=True)
         while True:
             for message in _received(sqs, queue):
                 _say({"kind": "mail", "subject": message.get("Subject"), "message": message["Message"],

@@ -6,6 +6,7 @@ mod error;
 mod event;
 mod handler;
 mod notices;
+pub mod smart;
 
 pub use config::{Config, Mode};
 pub use error::AlertFailure;
