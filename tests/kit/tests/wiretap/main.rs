@@ -8,8 +8,9 @@ mod upstream;
 use std::time::{Duration, Instant};
 
 use aws_sdk_dynamodb::error::ProvideErrorMetadata;
-use aws_sdk_dynamodb::types::AttributeValue;
+use aws_sdk_dynamodb::types::{AttributeValue, KeysAndAttributes, PutRequest, WriteRequest};
 use aws_sdk_s3::primitives::ByteStream;
+use aws_sdk_sqs::types::SendMessageBatchRequestEntry;
 use loam_kit::wiretap::{
     Effect, Fault, Record, Rule, Service, Strain, When, Wiretap, calls_table, crash_everywhere, strain_everywhere,
     throttle_everywhere,
@@ -122,6 +123,28 @@ async fn a_denied_answer_is_a_call_that_was_done_and_told_to_have_failed() {
 }
 
 #[tokio::test]
+async fn an_unprocessed_batch_succeeds_and_gives_all_its_entries_back() {
+    let (upstream, wiretap) = both().await;
+    wiretap.rule(Rule::new(When::any(), Fault::Unprocessed));
+    let item = PutRequest::builder().item("id", AttributeValue::S("1".into())).build().unwrap();
+    let writes = vec![WriteRequest::builder().put_request(item).build()];
+    let dynamodb = clients::dynamodb(&wiretap.endpoint());
+    let written = dynamodb.batch_write_item().request_items("t", writes.clone()).send().await.unwrap();
+    assert_eq!(written.unprocessed_items().unwrap()["t"], writes);
+    let keys =
+        KeysAndAttributes::builder().keys([("id".into(), AttributeValue::S("1".into()))].into()).build().unwrap();
+    let read = dynamodb.batch_get_item().request_items("t", keys.clone()).send().await.unwrap();
+    assert_eq!(read.unprocessed_keys().unwrap()["t"], keys);
+    let url = format!("{}/000000000000/readings", wiretap.endpoint());
+    let entry = SendMessageBatchRequestEntry::builder().id("a").message_body("20").build().unwrap();
+    let sqs = clients::sqs(&wiretap.endpoint());
+    let sent = sqs.send_message_batch().queue_url(url).entries(entry).send().await.unwrap();
+    assert_eq!((sent.successful().len(), sent.failed()[0].id()), (0, "a"));
+    assert!(put(&wiretap).await.is_err(), "a call that is no batch is throttled");
+    assert_eq!(upstream.held.lock().unwrap().requests, 0);
+}
+
+#[tokio::test]
 async fn an_unavailable_service_answers_503_to_all_attempts() {
     let (_upstream, wiretap) = both().await;
     wiretap.rule(Rule::new(When::any(), Fault::Unavailable));
@@ -164,7 +187,7 @@ async fn a_call_held_before_is_not_forwarded_until_it_is_released() {
     let put = put(&wiretap);
     let release = async {
         let held = wiretap.wait_held().await;
-        assert_eq!(held.call.operation.name(), "PutItem");
+        assert_eq!(held.operation.name(), "PutItem");
         assert_eq!(upstream.held.lock().unwrap().requests, 0);
         wiretap.release();
     };
