@@ -1,1 +1,25 @@
-//! x
+#![doc = include_str!("../README.md")]
+
+pub mod back_off;
+pub mod chaos;
+mod connection;
+mod device;
+mod error;
+mod event;
+mod identity;
+mod in_flight;
+mod message;
+mod options;
+mod outlet;
+mod session;
+pub mod soil;
+mod subscriptions;
+pub mod topics;
+mod wire;
+
+pub use device::{Device, Subscription};
+pub use error::DeviceError;
+pub use event::{Event, Reason};
+pub use identity::{Files, Identity, IdentityError};
+pub use message::{Message, QoS};
+pub use options::Options;

@@ -9,14 +9,16 @@ from loam_local.errors import LocalError
 
 
 def client(service: str, endpoint: str | None, region: str, key: dict[str, str] | None = None) -> Any:
-    """A boto3 client; `key` holds accessKeyId and secretAccessKey, otherwise the ordinary credentials are used.
+    """A boto3 client; `key` holds accessKeyId, secretAccessKey and perhaps sessionToken; without it the ordinary credentials
+    are used.
 
     `endpoint` None leaves the choice to the SDK (AWS_ENDPOINT_URL, or AWS itself).
     """
     import boto3
 
     named = {} if key is None else {"aws_access_key_id": key["accessKeyId"],
-                                    "aws_secret_access_key": key["secretAccessKey"]}
+                                    "aws_secret_access_key": key["secretAccessKey"],
+                                    "aws_session_token": key.get("sessionToken")}
     return boto3.client(service, endpoint_url=endpoint, region_name=region, **named)
 
 

@@ -1,2 +1,68 @@
-//! x
-fn main() {}
+//! The project's verbs, run as `cargo xtask <verb>` from anywhere in the repository: `up` and `down` (Loam on this
+//! machine), `test`, `build` (for AWS), `destroy` and `replay` (a stack, here or on AWS).
+//!
+//! It starts programs and reads what they say; it knows no AWS API. What has to talk to AWS is a verb of the Python
+//! package in `local/`.
+
+mod build;
+mod cli;
+mod counts;
+mod deploy;
+mod devices;
+mod down;
+mod elf;
+mod emulator;
+mod failure;
+mod group;
+mod interrupt;
+mod keys;
+mod lambda;
+mod live;
+mod next_steps;
+mod ports;
+mod process;
+mod project;
+mod python;
+mod remote;
+mod run_levels;
+mod runner;
+mod session;
+mod staging;
+mod state;
+mod static_checks;
+mod tail;
+mod template;
+mod terminal;
+mod test_levels;
+mod up;
+mod venv;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use crate::cli::{Cli, Verb};
+use crate::failure::Failure;
+use crate::project::Project;
+
+fn main() -> ExitCode {
+    match dispatch(Cli::parse().verb) {
+        Ok(code) => code,
+        Err(failure) => {
+            terminal::failure(&failure);
+            failure.exit_code()
+        }
+    }
+}
+
+fn dispatch(verb: Verb) -> Result<ExitCode, Failure> {
+    let project = Project::open()?;
+    match verb {
+        Verb::Up(options) => up::run(&project, &options),
+        Verb::Down => down::run(&project),
+        Verb::Test(options) => run_levels::run(&project, &options),
+        Verb::Build(options) => lambda::run(&project, options.arch),
+        Verb::Destroy(options) => remote::run(&project, "destroy", &options),
+        Verb::Replay(options) => remote::run(&project, "replay", &options),
+    }
+}

@@ -1,1 +1,15 @@
-//! x
+#![doc = include_str!("../README.md")]
+
+pub mod classic;
+mod config;
+mod error;
+mod event;
+mod handler;
+mod notices;
+pub mod smart;
+
+pub use config::{AlertsConfig, Config, Mode};
+pub use error::AlertFailure;
+pub use event::SoilMessage;
+pub use handler::{Handler, Sweeper};
+pub use notices::{Notice, Notices};

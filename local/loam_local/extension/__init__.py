@@ -6,7 +6,7 @@ The table of gaps, with AWS's own documentation as the source of the behaviour, 
 
 def install() -> None:
     """Put every gap's replacement in place. Call it once, before the emulator serves."""
-    from loam_local.extension import asynchronous, fan_out, listener, routes, rule_actions, transport
+    from loam_local.extension import asynchronous, batch_actions, fan_out, listener, routes, rule_actions, transport
 
-    for gap in (rule_actions, asynchronous, fan_out, routes, listener, transport):
+    for gap in (rule_actions, asynchronous, batch_actions, fan_out, routes, listener, transport):
         gap.install()

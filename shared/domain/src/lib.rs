@@ -1,1 +1,17 @@
-//! x
+#![doc = include_str!("../README.md")]
+
+mod device_message;
+mod number;
+mod reading;
+mod refusal;
+mod thing_name;
+mod timestamp;
+mod topic;
+
+pub use device_message::{DeviceMessage, RuleMessage};
+pub use number::Measure;
+pub use reading::{DeviceClock, Reading, Readings, RefusedReading};
+pub use refusal::{Refusal, RefusalCode};
+pub use thing_name::ThingName;
+pub use timestamp::Timestamp;
+pub use topic::{MAX_TOPIC_BYTES, MAX_TOPIC_SLASHES, Topic};

@@ -1,1 +1,15 @@
-//! x
+#![doc = include_str!("../README.md")]
+
+mod clients;
+mod config;
+mod edge;
+mod failure;
+mod kept_event;
+mod logs;
+mod meter;
+
+pub use clients::{sdk_class, sdk_config};
+pub use config::{ConfigError, Environment, process_environment};
+pub use edge::{BatchItem, Edge, Invocation};
+pub use failure::{Class, Failure, diagnostic};
+pub use kept_event::KeptEvent;

@@ -1,1 +1,26 @@
-//! x
+#![doc = include_str!("../README.md")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "test support: a panic with its reason is how a test fails"
+)]
+
+mod archive;
+mod dead_letters;
+mod eventually;
+mod inbox;
+mod messages;
+mod stack;
+mod tables;
+mod things;
+pub mod wiretap;
+
+pub use archive::Archive;
+pub use dead_letters::DeadLetterQueue;
+pub use eventually::{eventually, patience};
+pub use inbox::{Inbox, Mail};
+pub use messages::{now, reading, rule_event, unique_thing};
+pub use stack::{Function, Stack};
+pub use tables::twin_of_table;
+pub use things::{Credentials, join};

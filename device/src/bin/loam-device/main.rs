@@ -1,0 +1,92 @@
+//! `loam-device`: a correct device to run, to read, and to test against.
+
+mod failure;
+mod flags;
+mod logs;
+
+use clap::Parser;
+use failure::Failure;
+use flags::{Flags, Mode};
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+use loam_device::chaos::{self, Publication};
+use loam_device::soil::{self, Readings};
+use loam_device::{Device, DeviceError, Identity, Options, QoS, topics};
+use std::process::ExitCode;
+use tokio::signal::unix::{SignalKind, signal};
+
+/// How many readings one plan covers if chaos goes on for ever.
+const CHAOS_BATCH: u64 = 10;
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> ExitCode {
+    let flags = Flags::parse();
+    logs::start(flags.log_format);
+    match run(&flags).await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            tracing::error!(thing.name = flags.thing(), code = error.code(), "{error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Runs the mode to its end or until somebody stops it, and says goodbye in both cases.
+async fn run(flags: &Flags) -> Result<(), Failure> {
+    let identity = flags.identity()?;
+    let device = Device::connect(&identity, Options::default())?;
+    let outcome = tokio::select! {
+        outcome = act(flags, &device, &identity) => outcome,
+        stopped = asked_to_stop() => stopped.map_err(Failure::Signal),
+    };
+    device.disconnect().await;
+    tracing::info!(thing.name = identity.thing(), "disconnected");
+    outcome
+}
+
+/// Returns on Ctrl-C, or when a service manager ends the program.
+async fn asked_to_stop() -> std::io::Result<()> {
+    let mut terminate = signal(SignalKind::terminate())?;
+    tokio::select! {
+        interrupted = tokio::signal::ctrl_c() => interrupted,
+        _ = terminate.recv() => Ok(()),
+    }
+}
+
+async fn act(flags: &Flags, device: &Device, identity: &Identity) -> Result<(), Failure> {
+    device.deliver(&topics::shadow_update(device.thing()), soil::FIRST_MESSAGE.as_bytes(), QoS::AtLeastOnce).await?;
+    match flags.mode {
+        Mode::Soil => soil::run(device, &mut Readings::new(device.thing(), flags.seed), flags.rounds()).await?,
+        Mode::Chaos => chaos(flags, device, identity).await?,
+    }
+    Ok(())
+}
+
+/// One plan over all rounds, or for ever one plan after the other.
+async fn chaos(flags: &Flags, device: &Device, identity: &Identity) -> Result<(), DeviceError> {
+    let rounds = flags.rounds();
+    let batch = if rounds.number == 0 { CHAOS_BATCH } else { rounds.number };
+    let mut readings = Readings::new(device.thing(), flags.seed);
+    for seed in flags.seed.. {
+        let messages: Vec<_> = (0..batch).map(|_| publication(device, &mut readings)).collect();
+        let steps = chaos::plan(seed, messages.len());
+        let tally = chaos::run(device, identity, &steps, &messages, rounds.interval).await?;
+        tracing::info!(
+            thing.name = device.thing(),
+            seed,
+            published = tally.published,
+            flaps = tally.flaps,
+            take_overs = tally.take_overs,
+            "chaos done"
+        );
+        if rounds.number != 0 {
+            break;
+        }
+    }
+    Ok(())
+}
+
+fn publication(device: &Device, readings: &mut Readings) -> Publication {
+    let payload = readings.take(Timestamp::now(), &TimeZone::system()).to_json().into_bytes();
+    Publication { topic: topics::device_payload(device.thing()), payload }
+}

@@ -1,0 +1,112 @@
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use aws_config::{Region, SdkConfig};
+use aws_sdk_sqs::config::{Credentials, SharedCredentialsProvider};
+use loam_runtime::process_environment;
+use serde::Deserialize;
+
+/// The stack that the tests run against, as the local AWS describes it.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Stack {
+    /// The stack's name.
+    pub stack: String,
+    /// Where every AWS API of the local AWS is served.
+    pub endpoint: String,
+    /// The region that it plays.
+    pub region: String,
+    /// The port of MQTT with mutual TLS.
+    pub mqtt_port: u16,
+    /// The stack's outputs by key.
+    pub outputs: BTreeMap<String, String>,
+    /// Physical ids by logical id.
+    pub resources: BTreeMap<String, String>,
+    /// The functions by logical id.
+    pub functions: BTreeMap<String, Function>,
+    pub(crate) python: PathBuf,
+    pub(crate) things_folder: PathBuf,
+    admin: Key,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Key {
+    access_key_id: String,
+    secret_access_key: String,
+    session_token: Option<String>,
+}
+
+/// A deployed function.
+#[derive(Debug, Clone, Deserialize)]
+pub struct Function {
+    /// Its name in Lambda.
+    pub name: String,
+    /// Its environment variables, with the stack's real names.
+    pub environment: BTreeMap<String, String>,
+    credentials: Key,
+}
+
+impl Stack {
+    /// The stack that `LOAM_STACK` names.
+    ///
+    /// # Panics
+    /// Outside `cargo xtask test`, which deploys it and sets the variable.
+    #[must_use]
+    pub fn deployed() -> Self {
+        let path = process_environment("LOAM_STACK")
+            .expect("LOAM_STACK names no stack: run this test through `cargo xtask test --level handler`");
+        let text = std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{path} cannot be read: {error}"));
+        serde_json::from_str(&text).unwrap_or_else(|error| panic!("{path} is no stack's description: {error}"))
+    }
+
+    /// The function with this logical id.
+    ///
+    /// # Panics
+    /// When the template has none.
+    #[must_use]
+    pub fn function(&self, logical_id: &str) -> &Function {
+        self.functions.get(logical_id).unwrap_or_else(|| panic!("the template has no function {logical_id}"))
+    }
+
+    /// An output of the stack.
+    ///
+    /// # Panics
+    /// When the template has none of that name.
+    #[must_use]
+    pub fn output(&self, key: &str) -> &str {
+        self.outputs.get(key).unwrap_or_else(|| panic!("the template has no output {key}"))
+    }
+
+    /// What the tester's own clients are made from: the administrator's key, straight to the local AWS.
+    pub async fn admin(&self) -> SdkConfig {
+        self.client_config(&self.admin, &self.endpoint).await
+    }
+
+    /// The administrator's key, through `endpoint`: for handlers on tables that are not the stack's.
+    pub async fn admin_through(&self, endpoint: &str) -> SdkConfig {
+        self.client_config(&self.admin, endpoint).await
+    }
+
+    /// What a handler's clients are made from: the function's own role, through `endpoint` (the local AWS, or a wiretap
+    /// in front of it).
+    pub async fn role_of(&self, function: &Function, endpoint: &str) -> SdkConfig {
+        self.client_config(&function.credentials, endpoint).await
+    }
+
+    async fn client_config(&self, key: &Key, endpoint: &str) -> SdkConfig {
+        let (id, secret) = (key.access_key_id.as_str(), key.secret_access_key.as_str());
+        let credentials = Credentials::new(id, secret, key.session_token.clone(), None, "stack.json");
+        let sdk = loam_runtime::sdk_config().await.into_builder();
+        let sdk = sdk.endpoint_url(endpoint).region(Region::new(self.region.clone()));
+        sdk.credentials_provider(SharedCredentialsProvider::new(credentials)).build()
+    }
+}
+
+impl Function {
+    /// A variable of the function's environment, as a configuration's look-up function wants it.
+    #[must_use]
+    pub fn variable(&self, name: &str) -> Option<String> {
+        self.environment.get(name).cloned()
+    }
+}

@@ -1,0 +1,115 @@
+//! What can be typed after `cargo xtask`.
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use crate::elf::Architecture;
+use crate::test_levels::Level;
+
+#[derive(Parser)]
+#[command(
+    name = "cargo xtask",
+    bin_name = "cargo xtask",
+    about = "The project's verbs.",
+    disable_help_subcommand = true
+)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    pub(crate) verb: Verb,
+}
+
+// `bench` (figures of release builds) and `soak` (long histories, fuzzing) get their variant here with their work.
+#[derive(Subcommand)]
+pub(crate) enum Verb {
+    /// Run Loam on this machine: build, start the local AWS, deploy the template, start three sensors, show what happens
+    Up(UpOptions),
+    /// End what `up --detach` left running
+    Down,
+    /// Run the tests, on a local AWS of their own
+    Test(TestOptions),
+    /// Build the functions for AWS into target/lambda/, ready for `sam deploy`
+    Build(BuildOptions),
+    /// Delete a stack with everything that it keeps
+    Destroy(StackOptions),
+    /// Send what lies in a stack's dead-letter queues through the stack again
+    Replay(StackOptions),
+}
+
+#[derive(Args)]
+pub(crate) struct UpOptions {
+    /// Port of the local AWS
+    #[arg(long, default_value_t = 4566)]
+    pub(crate) port: u16,
+    /// Port of the MQTT broker (mutual TLS)
+    #[arg(long, default_value_t = 8883)]
+    pub(crate) mqtt_port: u16,
+    /// Leave it running and return; `cargo xtask down` ends it
+    #[arg(long)]
+    pub(crate) detach: bool,
+    /// Name of the stack
+    #[arg(long, default_value = "loam")]
+    pub(crate) stack: String,
+    /// The mailbox that notices go to (locally nothing leaves this machine)
+    #[arg(long, default_value = "grower@example.com")]
+    pub(crate) email: String,
+    /// Seconds between two readings of a sensor
+    #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u64).range(1..=86_400))]
+    pub(crate) interval: u64,
+}
+
+#[derive(Args)]
+pub(crate) struct TestOptions {
+    /// Only these levels (may be given several times); all of them without it
+    #[arg(long, value_enum)]
+    pub(crate) level: Vec<Level>,
+    /// Only Rust tests whose name contains this text; the checks that have no such name are left out then
+    pub(crate) filter: Option<String>,
+}
+
+#[derive(Args)]
+pub(crate) struct BuildOptions {
+    /// The processor the functions run on
+    #[arg(long, value_enum, default_value_t = LambdaArchitecture::Arm64)]
+    pub(crate) arch: LambdaArchitecture,
+}
+
+#[derive(Args)]
+pub(crate) struct StackOptions {
+    /// Name of the stack
+    #[arg(long)]
+    pub(crate) stack: String,
+    /// Take the stack of your AWS account (ordinary credentials) even while a local AWS runs
+    #[arg(long)]
+    pub(crate) aws: bool,
+}
+
+/// Lambda's names for processors.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum LambdaArchitecture {
+    Arm64,
+    #[value(name = "x86_64")]
+    X86_64,
+}
+
+impl LambdaArchitecture {
+    /// Lambda's own spelling, as the template's parameter `Architecture` takes it.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Arm64 => "arm64",
+            Self::X86_64 => "x86_64",
+        }
+    }
+
+    pub(crate) fn of(machine: Architecture) -> Self {
+        match machine {
+            Architecture::Aarch64 => Self::Arm64,
+            Architecture::X86_64 => Self::X86_64,
+        }
+    }
+
+    pub(crate) fn machine(self) -> Architecture {
+        match self {
+            Self::Arm64 => Architecture::Aarch64,
+            Self::X86_64 => Architecture::X86_64,
+        }
+    }
+}

@@ -1,0 +1,57 @@
+//! Verbs about a stack that the Python package does: `destroy` and `replay`, on the local AWS or in an account.
+
+use std::process::ExitCode;
+
+use crate::cli::StackOptions;
+use crate::emulator::LocalAws;
+use crate::failure::Failure;
+use crate::process;
+use crate::project::Project;
+use crate::python;
+use crate::state::Running;
+use crate::terminal;
+use crate::up;
+use crate::venv::Venv;
+
+pub(crate) fn run(project: &Project, verb: &str, options: &StackOptions) -> Result<ExitCode, Failure> {
+    let folder = project.instance(up::INSTANCE);
+    let running = if options.aws { None } else { Some(Running::find(&folder).ok_or_else(|| none_runs(verb))?) };
+    Venv::Emulator.ensure(project)?;
+    let mut command = python::verb(project, verb);
+    command.args(["--stack", &options.stack]);
+    if let Some(mut running) = running {
+        let local = LocalAws {
+            folder: folder.clone(),
+            port: running.port,
+            mqtt_port: running.mqtt_port,
+            stack: options.stack.clone(),
+            email: String::new(),
+        };
+        command.args(["--endpoint", &local.endpoint()]);
+        local.admin(project)?.give_to(&mut command, &local.endpoint());
+        if options.stack == running.stack {
+            // Whatever becomes of it, the next `up` looks anew.
+            running.deployed.clear();
+            running.save(&folder)?;
+        }
+    }
+    let title = format!("{verb} stack {}", options.stack);
+    let status = process::run_lines(project, &title, command, |_, line, progress| {
+        progress.clear();
+        terminal::say(line);
+    })?;
+    if status.success() {
+        return Ok(ExitCode::SUCCESS);
+    }
+    Err(Failure::new("step-failed", format!("{title}: failed ({status}); it says above why.")))
+}
+
+fn none_runs(verb: &str) -> Failure {
+    Failure::new(
+        "no-local-aws",
+        format!(
+            "no local AWS runs here (cargo xtask up --detach). For the stack in your AWS account add --aws: \
+             cargo xtask {verb} --aws --stack <name>."
+        ),
+    )
+}

@@ -1,0 +1,177 @@
+//! `test`: every level against a local AWS of its own, and the counts at the end.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitCode};
+
+use crate::build::{self, Metadata};
+use crate::cli::TestOptions;
+use crate::counts::Counts;
+use crate::deploy;
+use crate::emulator::LocalAws;
+use crate::failure::Failure;
+use crate::ports;
+use crate::process;
+use crate::project::{Project, make_folder};
+use crate::runner::Runner;
+use crate::session::Session;
+use crate::staging::Staging;
+use crate::state::Running;
+use crate::static_checks::{self, Check};
+use crate::terminal;
+use crate::test_levels::{self, Level};
+use crate::venv::Venv;
+
+/// `target/test`, beside the `target/local` of `up`.
+const INSTANCE: &str = "test";
+const STACK: &str = "loam-test";
+
+pub(crate) fn run(project: &Project, options: &TestOptions) -> Result<ExitCode, Failure> {
+    let folder = project.instance(INSTANCE);
+    make_folder(&folder.join("log"))?;
+    let mut test = Test { project, folder, filter: options.filter.as_deref(), counts: Counts::default() };
+    if let Err(failure) = test.levels(&test_levels::chosen(&options.level)) {
+        // What stops the tests is one failure among them; only the person's own wish ends without counts.
+        project.interrupt.check()?;
+        terminal::failure(&failure);
+        test.counts += Counts::of_check(false);
+    }
+    let counts = test.counts;
+    if counts == Counts::default() {
+        terminal::note("  no test was run: no name contains what was typed, or the level has none");
+    }
+    terminal::say(&counts.to_string());
+    let good = counts.failed == 0 && counts.passed > 0;
+    Ok(if good { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+struct Test<'a> {
+    project: &'a Project,
+    folder: PathBuf,
+    filter: Option<&'a str>,
+    counts: Counts,
+}
+
+impl Test<'_> {
+    fn levels(&mut self, levels: &[Level]) -> Result<(), Failure> {
+        if levels.contains(&Level::Pure) && self.filter.is_none() {
+            for check in static_checks::of_rust(self.project) {
+                self.check_with_terminal(check)?;
+            }
+        }
+        build::everything(self.project)?;
+        let metadata = Metadata::read(self.project)?;
+        let runner = Runner::find(self.project, &metadata, self.filter);
+        if levels.contains(&Level::Pure) {
+            self.level(&runner, Level::Pure, |_| ())?;
+        }
+        let rest: Vec<Level> = levels.iter().copied().filter(|level| *level != Level::Pure).collect();
+        if rest.is_empty() || !runner.has_tests_or_checks(&rest)? {
+            return Ok(());
+        }
+        Venv::Emulator.ensure(self.project)?;
+        let template = self.expand()?;
+        if rest.contains(&Level::Contract) {
+            self.level(&runner, Level::Contract, |command| {
+                command.env("LOAM_TEMPLATE", &template);
+            })?;
+            self.contract_checks()?;
+        }
+        let rest: Vec<Level> = rest.into_iter().filter(|level| level.needs_local_aws()).collect();
+        if rest.is_empty() || !runner.has_tests(&rest)? {
+            return Ok(());
+        }
+        self.levels_on_local_aws(&runner, &metadata, &rest, &template)
+    }
+
+    fn expand(&self) -> Result<PathBuf, Failure> {
+        let to = self.folder.join("template.json");
+        let log = self.folder.join("log/expand.log");
+        process::run(self.project, "template: expand", static_checks::expand(self.project, &to), &log)?;
+        Ok(to)
+    }
+
+    fn contract_checks(&mut self) -> Result<(), Failure> {
+        if self.filter.is_some() {
+            return Ok(());
+        }
+        for check in static_checks::of_template(self.project)? {
+            let status = self.show_and_count(check)?.1;
+            self.counts += Counts::of_check(status);
+        }
+        let (counts, success) = self.show_and_count(static_checks::probes(self.project))?;
+        self.counts += counts.or_one_failure(success);
+        Ok(())
+    }
+
+    fn check_with_terminal(&mut self, check: Check) -> Result<(), Failure> {
+        let status = process::inherit(self.project, check.title, check.command)?;
+        self.counts += Counts::of_check(status.success());
+        Ok(())
+    }
+
+    /// Runs a check; what it says is only shown if it fails.
+    fn show_and_count(&self, check: Check) -> Result<(Counts, bool), Failure> {
+        let (mut counts, mut lines) = (Counts::default(), Vec::new());
+        let status = process::run_lines(self.project, check.title, check.command, |_, line, _| {
+            counts += Counts::in_line(line).unwrap_or_default();
+            lines.push(line.to_owned());
+        })?;
+        if !status.success() {
+            lines.iter().for_each(|line| terminal::note(&format!("    {line}")));
+        }
+        Ok((counts, status.success()))
+    }
+
+    fn levels_on_local_aws(
+        &mut self,
+        runner: &Runner<'_>,
+        metadata: &Metadata,
+        levels: &[Level],
+        template: &Path,
+    ) -> Result<(), Failure> {
+        if Running::find(&self.folder).is_some() {
+            return Err(Failure::new("tests-running", "tests run here already (target/test); wait for their end."));
+        }
+        Venv::Sam.ensure(self.project)?;
+        let staging = Staging::fill(self.project, metadata, &self.folder)?;
+        let [port, mqtt_port] = ports::free()?;
+        let email = "grower@example.com".to_owned();
+        let local = LocalAws { folder: self.folder.clone(), port, mqtt_port, stack: STACK.to_owned(), email };
+        let mut session = Session::new(self.project, local, None)?;
+        let keys = session.ensure_emulator(false)?;
+        session.ensure_deployed(&staging, &keys)?;
+        let endpoint = session.local.endpoint();
+        for level in levels.iter().copied() {
+            let good = self.level(runner, level, |command| {
+                keys.give_to(command, &endpoint);
+                command.env("LOAM_TEMPLATE", template).env("LOAM_STACK", session.local.folder.join(deploy::STACK_FILE));
+            })?;
+            if !good {
+                let log = session.local.log("emulator.log");
+                terminal::note(&format!("  the end of the local AWS's log, {}:", log.display()));
+                process::show_log_tail(&log);
+            }
+        }
+        Ok(())
+    }
+
+    /// Runs the Rust tests of one level; answers whether all of them passed.
+    fn level(&mut self, runner: &Runner<'_>, level: Level, equip: impl FnOnce(&mut Command)) -> Result<bool, Failure> {
+        let Some(mut command) = runner.command(level) else { return Ok(true) };
+        equip(&mut command);
+        let mut counts = Counts::default();
+        let title = format!("{}: Rust tests", level.name());
+        let status = process::run_lines(self.project, &title, command, |_, line, progress| {
+            let counted = Counts::in_line(line);
+            counts += counted.unwrap_or_default();
+            if runner.is_worth_showing(line) && counted.is_none() {
+                progress.clear();
+                terminal::note(line);
+            }
+        })?;
+        let counts = counts.or_one_failure(status.success());
+        terminal::note(&format!("        {}: {counts}", level.name()));
+        self.counts += counts;
+        Ok(counts.failed == 0)
+    }
+}
