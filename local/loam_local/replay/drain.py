@@ -8,6 +8,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
+from loam_local import aws
 from loam_local.replay.hand_over import HandOver
 from loam_local.replay.letters import Message, Stays
 from loam_local.replay.plan import Planner
@@ -15,6 +16,7 @@ from loam_local.replay.report import Report
 from loam_local.replay.stack import Stack
 
 _BATCH = 10
+# A long poll asks all of SQS's servers; the local AWS has one.
 _WAIT_SECONDS = 1
 # Longer than most runs, so that a letter which stays is seen once; short enough should a run be killed.
 _HIDDEN_SECONDS = 900
@@ -29,6 +31,7 @@ class Drain:
     def __init__(self, stack: Stack, logical: str, planner: Planner, report: Report, dry_run: bool) -> None:
         """`dry_run`: plan, hand nothing over."""
         self._sqs, self._url = stack.client("sqs"), stack.url(logical)
+        self._wait = 0 if aws.is_local(self._sqs) else _WAIT_SECONDS
         self._planner, self._report, self._dry_run = planner, report, dry_run
         self._seen: set[str] = set()
         self._staying: dict[str, str] = {}
@@ -67,7 +70,7 @@ class Drain:
     def _receive(self) -> list[dict[str, Any]]:
         return self._sqs.receive_message(
             QueueUrl=self._url, MaxNumberOfMessages=_BATCH, VisibilityTimeout=_HIDDEN_SECONDS,
-            WaitTimeSeconds=_WAIT_SECONDS, MessageAttributeNames=["All"],
+            WaitTimeSeconds=self._wait, MessageAttributeNames=["All"],
             MessageSystemAttributeNames=["SentTimestamp", "DeadLetterQueueSourceArn"]).get("Messages", [])
 
     def _handed_over(self, message: Message) -> tuple[Message, list[HandOver] | Stays]:
