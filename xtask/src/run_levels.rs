@@ -140,10 +140,9 @@ impl Test<'_> {
         let mut session = Session::new(self.project, local, None)?;
         let keys = session.ensure_emulator(false)?;
         session.ensure_deployed(&staging, &keys)?;
-        let endpoint = session.local.endpoint();
+        // Tests take addresses and keys from stack.json alone: a variable would silently win over a wiretap's address.
         for level in levels.iter().copied() {
             let good = self.level(runner, level, |command| {
-                keys.give_to(command, &endpoint);
                 command.env("LOAM_TEMPLATE", template).env("LOAM_STACK", session.local.folder.join(deploy::STACK_FILE));
             })?;
             if !good {
