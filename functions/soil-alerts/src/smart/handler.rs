@@ -45,7 +45,8 @@ impl Alerts {
         Self { states, rules, notices, threshold, patience: PATIENCE }
     }
 
-    /// Judges the readings of one message of `thing`, which AWS IoT took at `received_at`, under each of its rules.
+    /// Judges the readings of one message of `thing`, which AWS IoT took at `received_at`, under each of its rules;
+    /// `now` is the clock of this run.
     ///
     /// # Errors
     /// [`AlertFailure`]: the message must come again; what was done by then is not done a second time.
@@ -54,13 +55,14 @@ impl Alerts {
         thing: &ThingName,
         readings: &[&Reading],
         received_at: Timestamp,
+        now: Timestamp,
     ) -> Result<Applied, AlertFailure> {
         let mut applied = Applied::default();
         for rule in self.rules.rules(thing, self.threshold).await? {
             let path = rule.path();
             let observations: Vec<_> = readings.iter().filter_map(|reading| Observation::of(reading, path)).collect();
             if !observations.is_empty() {
-                let one = self.apply_rule(thing, &rule, &observations, received_at).await?;
+                let one = self.apply_rule(thing, &rule, &observations, (received_at, now)).await?;
                 applied = applied.and(one);
             }
         }
@@ -72,7 +74,7 @@ impl Alerts {
         thing: &ThingName,
         rule: &AlertRule,
         observations: &[Observation],
-        received_at: Timestamp,
+        (received_at, now): (Timestamp, Timestamp),
     ) -> Result<Applied, AlertFailure> {
         for attempt in 0..TRIES {
             tokio::time::sleep(PAUSE * attempt).await;
@@ -81,13 +83,14 @@ impl Alerts {
                 Decision::Unchanged(tally) => {
                     return Ok(Applied { tally, notices: self.send_what_waits(thing, &state).await? });
                 }
-                Decision::Save(next, tally) => match self.states.save(&next).await {
-                    Ok(()) => {
-                        return Ok(Applied { tally, notices: self.send(thing, *next, |state| state.to_send()).await? });
+                Decision::Save(next, tally) => {
+                    let next = next.committed_at(now);
+                    match self.states.save(&next).await {
+                        Ok(()) => return Ok(Applied { tally, notices: self.send(thing, next, State::to_send).await? }),
+                        Err(StoreError::Conflict) => {}
+                        Err(error) => return Err(error.into()),
                     }
-                    Err(StoreError::Conflict) => {}
-                    Err(error) => return Err(error.into()),
-                },
+                }
             }
         }
         Err(StoreError::Conflict.into())
