@@ -109,3 +109,10 @@ def test_seed_without_its_policy_says_so(local: Local, tmp_path: Path) -> None:
                   **_as_admin(local))
     assert answer.returncode == 1
     assert "[policy-not-found]" in answer.stderr
+
+
+def test_an_endpoint_that_does_not_answer_is_one_clear_sentence() -> None:
+    answer = verb("describe", "--stack", "s", "--endpoint", f"http://127.0.0.1:{free_port()}", AWS_ACCESS_KEY_ID="a",
+                  AWS_SECRET_ACCESS_KEY="b", AWS_MAX_ATTEMPTS="1")
+    assert answer.returncode == 1
+    assert len(answer.stderr.splitlines()) == 1 and "[aws-refused]" in answer.stderr

@@ -23,6 +23,8 @@ fn asked_for(logical_id: &str) -> BTreeSet<String> {
     };
     match logical_id {
         "SoilAlerts" => drop(soil_alerts::Config::from_lookup(&lookup)),
+        "SoilAlertsSweep" => drop(soil_alerts::AlertsConfig::from_lookup(&lookup)),
+        "Telemetry" => drop(telemetry::Config::from_lookup(&lookup)),
         other => panic!("the function {other} has no configuration here: add it to this match"),
     }
     asked.into_inner()

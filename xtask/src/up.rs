@@ -28,7 +28,7 @@ use crate::venv::Venv;
 /// `target/local`.
 pub(crate) const INSTANCE: &str = "local";
 /// The program that reads mails and archived keys.
-const WATCH: &str = "watch";
+pub(crate) const WATCH: &str = "watch";
 /// On a busy machine; one second is usual.
 const WATCH_DEADLINE: Duration = Duration::from_secs(30);
 const LOOK: Duration = Duration::from_millis(50);
@@ -120,7 +120,7 @@ fn wait_until_watching(session: &Session<'_>) -> Result<(), Failure> {
     let log = session.local.log(&format!("{WATCH}.log"));
     let mut progress = Progress::start("watch notices and archive");
     let begun = Instant::now();
-    while !std::fs::read_to_string(&log).is_ok_and(|said| said.contains('\n')) {
+    while !std::fs::read_to_string(&log).is_ok_and(|said| said.contains("\"kind\"")) {
         session.project.interrupt.check()?;
         progress.tick("waiting for its first line");
         let runs = session.running.members.iter().any(|member| member.name == WATCH && member.runs());

@@ -83,6 +83,11 @@ impl Stack {
         self.client_config(&self.admin, &self.endpoint).await
     }
 
+    /// The administrator's key, through `endpoint`: for handlers on tables that are not the stack's.
+    pub async fn admin_through(&self, endpoint: &str) -> SdkConfig {
+        self.client_config(&self.admin, endpoint).await
+    }
+
     /// What a handler's clients are made from: the function's own role, through `endpoint` (the local AWS, or a wiretap
     /// in front of it).
     pub async fn role_of(&self, function: &Function, endpoint: &str) -> SdkConfig {

@@ -15,6 +15,7 @@
 //! ```
 
 mod answer;
+mod batch;
 mod call;
 mod crash;
 mod fault;
@@ -124,7 +125,7 @@ impl Wiretap {
     }
 
     /// Waits until a call is held whose caller still waits, and says which.
-    pub async fn wait_held(&self) -> Record {
+    pub async fn wait_held(&self) -> Call {
         self.state.wait_held().await
     }
 

@@ -28,6 +28,9 @@ pub enum Fault {
     Throttle,
     /// Never forwarded; answered with 503.
     Unavailable,
+    /// Never forwarded; a batch of DynamoDB or SQS is answered with 200 and gives all its entries back as not done. Any
+    /// other call is answered as by [`Fault::Throttle`].
+    Unprocessed,
 }
 
 /// Which of the calls that a rule looks at it takes, counted from 0. The attempts that the SDK makes of one call are
@@ -119,11 +122,10 @@ impl Rule {
         if !self.when.fits(call) {
             return false;
         }
-        let index = self.index_of(call);
         let turn = match self.when.turn {
             Turn::Every => true,
-            Turn::Nth(wanted) => index == wanted,
-            Turn::From(first) => index >= first,
+            Turn::Nth(wanted) => self.index_of(call) == wanted,
+            Turn::From(first) => self.index_of(call) >= first,
         };
         if !turn || self.left == Some(0) {
             return false;

@@ -19,6 +19,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
 
 use super::answer::{self, Answer};
+use super::batch::unprocessed;
 use super::call::Call;
 use super::fault::Fault;
 use super::record::Effect;
@@ -91,7 +92,7 @@ impl Proxy {
         call: &Call,
     ) -> io::Result<Answer> {
         let service = &call.service;
-        let hold = async |state: &State| match state.hold(id).await {
+        let hold = async |state: &State| match state.hold(call).await {
             Verdict::Release => Ok(()),
             Verdict::Forget => Err(hang_up()),
         };
@@ -99,6 +100,7 @@ impl Proxy {
             Some(Fault::FailBefore { status, code }) => return Ok(answer::refused(service, status, &code)),
             Some(Fault::Throttle) => return Ok(answer::throttled(service)),
             Some(Fault::Unavailable) => return Ok(answer::unavailable(service)),
+            Some(Fault::Unprocessed) => return Ok(unprocessed(call)),
             Some(Fault::HoldBefore) => hold(&self.state).await?,
             Some(Fault::Delay(time)) => tokio::time::sleep(time).await,
             Some(Fault::LoseAnswer | Fault::DenyAnswer | Fault::HoldAfter) | None => {}

@@ -1,5 +1,7 @@
 //! What became of each call.
 
+use std::collections::HashSet;
+
 use super::call::Call;
 use super::fault::Fault;
 
@@ -47,13 +49,6 @@ pub struct Record {
 /// The calls of the records, without the further attempts that an SDK made of a call.
 #[must_use]
 pub fn distinct(records: &[Record]) -> Vec<&Record> {
-    let mut first: Vec<&Record> = Vec::new();
-    for record in records {
-        let known =
-            |earlier: &&Record| earlier.call.invocation.is_some() && earlier.call.invocation == record.call.invocation;
-        if !first.iter().any(known) {
-            first.push(record);
-        }
-    }
-    first
+    let mut seen = HashSet::new();
+    records.iter().filter(|record| record.call.invocation.as_ref().is_none_or(|id| seen.insert(id))).collect()
 }

@@ -23,6 +23,9 @@ pub trait Scenario {
     fn name(&self) -> &str;
 
     /// Makes a fresh world whose clients all talk to `endpoint`.
+    ///
+    /// Give each world's clients a retry partition of their own: by default all clients of a service in one process
+    /// share the SDK's retry budget, and the refusals of one run would use up the retries of the next.
     fn world(&self, endpoint: &str) -> impl Future<Output = Result<Self::World, Self::Error>>;
 
     /// Delivers the event to the handler once. `Ok` only when the handler took the whole event for done: a partial

@@ -18,7 +18,7 @@ pub(super) enum Verdict {
 }
 
 struct Held {
-    id: u64,
+    call: Call,
     gate: oneshot::Sender<Verdict>,
 }
 
@@ -64,7 +64,7 @@ impl State {
 
     /// Changes the outcome of a call, unless its record was dropped meanwhile.
     pub(super) fn note(&self, id: u64, change: impl FnOnce(&mut Outcome)) {
-        if let Some(record) = self.memory().records.iter_mut().find(|record| record.id == id) {
+        if let Some(record) = self.memory().records.iter_mut().rfind(|record| record.id == id) {
             change(&mut record.outcome);
         }
     }
@@ -82,21 +82,20 @@ impl State {
     }
 
     /// Waits for the test's verdict on a call.
-    pub(super) async fn hold(&self, id: u64) -> Verdict {
+    pub(super) async fn hold(&self, call: &Call) -> Verdict {
         let (gate, verdict) = oneshot::channel();
-        self.memory().held.push(Held { id, gate });
+        self.memory().held.push(Held { call: call.clone(), gate });
         self.changed.notify_waiters();
         verdict.await.unwrap_or(Verdict::Forget)
     }
 
     /// The first call that is held and whose caller still waits.
-    fn first_held(&self) -> Option<Record> {
+    fn first_held(&self) -> Option<Call> {
         let memory = self.memory();
-        let held = memory.held.iter().find(|held| !held.gate.is_closed())?;
-        memory.records.iter().find(|record| record.id == held.id).cloned()
+        memory.held.iter().find(|held| !held.gate.is_closed()).map(|held| held.call.clone())
     }
 
-    pub(super) async fn wait_held(&self) -> Record {
+    pub(super) async fn wait_held(&self) -> Call {
         self.until(|state| state.first_held()).await
     }
 

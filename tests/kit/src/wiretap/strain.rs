@@ -24,6 +24,8 @@ pub enum Strain {
     Throttled,
     /// 503.
     Unavailable,
+    /// Batches come back unprocessed with 200; other calls are throttled.
+    Unprocessed,
 }
 
 /// A call whose refusal the handler did not survive.
@@ -137,6 +139,7 @@ fn rule(calls: &[&Record], index: usize, attempts: Attempts, strain: Strain) -> 
     let fault = match strain {
         Strain::Throttled => Fault::Throttle,
         Strain::Unavailable => Fault::Unavailable,
+        Strain::Unprocessed => Fault::Unprocessed,
     };
     match (attempts, calls.get(index)) {
         (Attempts::First(times), _) => Rule::new(When::any().nth(index), fault).times(times),

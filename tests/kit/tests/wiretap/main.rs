@@ -2,19 +2,17 @@
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test that panics has failed")]
 
 mod clients;
+mod loops;
 mod notice;
 mod upstream;
 
 use std::time::{Duration, Instant};
 
 use aws_sdk_dynamodb::error::ProvideErrorMetadata;
-use aws_sdk_dynamodb::types::AttributeValue;
+use aws_sdk_dynamodb::types::{AttributeValue, KeysAndAttributes, PutRequest, WriteRequest};
 use aws_sdk_s3::primitives::ByteStream;
-use loam_kit::wiretap::{
-    Effect, Fault, Record, Rule, Service, Strain, When, Wiretap, calls_table, crash_everywhere, strain_everywhere,
-    throttle_everywhere,
-};
-use notice::{Form, Notices};
+use aws_sdk_sqs::types::SendMessageBatchRequestEntry;
+use loam_kit::wiretap::{Effect, Fault, Record, Rule, Service, When, Wiretap};
 use upstream::Upstream;
 
 const TOPIC: &str = "arn:aws:sns:us-east-1:000000000000:alerts";
@@ -122,6 +120,28 @@ async fn a_denied_answer_is_a_call_that_was_done_and_told_to_have_failed() {
 }
 
 #[tokio::test]
+async fn an_unprocessed_batch_succeeds_and_gives_all_its_entries_back() {
+    let (upstream, wiretap) = both().await;
+    wiretap.rule(Rule::new(When::any(), Fault::Unprocessed));
+    let item = PutRequest::builder().item("id", AttributeValue::S("1".into())).build().unwrap();
+    let writes = vec![WriteRequest::builder().put_request(item).build()];
+    let dynamodb = clients::dynamodb(&wiretap.endpoint());
+    let written = dynamodb.batch_write_item().request_items("t", writes.clone()).send().await.unwrap();
+    assert_eq!(written.unprocessed_items().unwrap()["t"], writes);
+    let keys =
+        KeysAndAttributes::builder().keys([("id".into(), AttributeValue::S("1".into()))].into()).build().unwrap();
+    let read = dynamodb.batch_get_item().request_items("t", keys.clone()).send().await.unwrap();
+    assert_eq!(read.unprocessed_keys().unwrap()["t"], keys);
+    let url = format!("{}/000000000000/readings", wiretap.endpoint());
+    let entry = SendMessageBatchRequestEntry::builder().id("a").message_body("20").build().unwrap();
+    let sqs = clients::sqs(&wiretap.endpoint());
+    let sent = sqs.send_message_batch().queue_url(url).entries(entry).send().await.unwrap();
+    assert_eq!((sent.successful().len(), sent.failed()[0].id()), (0, "a"));
+    assert!(put(&wiretap).await.is_err(), "a call that is no batch is throttled");
+    assert_eq!(upstream.held.lock().unwrap().requests, 0);
+}
+
+#[tokio::test]
 async fn an_unavailable_service_answers_503_to_all_attempts() {
     let (_upstream, wiretap) = both().await;
     wiretap.rule(Rule::new(When::any(), Fault::Unavailable));
@@ -164,7 +184,7 @@ async fn a_call_held_before_is_not_forwarded_until_it_is_released() {
     let put = put(&wiretap);
     let release = async {
         let held = wiretap.wait_held().await;
-        assert_eq!(held.call.operation.name(), "PutItem");
+        assert_eq!(held.operation.name(), "PutItem");
         assert_eq!(upstream.held.lock().unwrap().requests, 0);
         wiretap.release();
     };
@@ -222,71 +242,4 @@ async fn an_upstream_that_is_no_plain_http_address_is_refused() {
     for address in ["127.0.0.1:4566", "https://127.0.0.1:4566", ""] {
         assert!(Wiretap::start(address).await.is_err(), "{address}");
     }
-}
-
-#[tokio::test]
-async fn a_right_handler_converges_from_every_crash_point() {
-    let upstream = Upstream::start().await;
-    let scenario = Notices::new(Form::Right, upstream.held.clone());
-    let report = crash_everywhere(&scenario, &upstream.address).await.unwrap();
-    assert!(report.is_clean(), "{report}");
-    assert_eq!(report.to_string(), "a notice: 6 crash points, 6 converged");
-}
-
-#[tokio::test]
-async fn a_handler_that_loses_its_notice_in_a_crash_is_found_with_the_points() {
-    let upstream = Upstream::start().await;
-    let scenario = Notices::new(Form::TrustsItsRecord, upstream.held.clone());
-    let report = crash_everywhere(&scenario, &upstream.address).await.unwrap();
-    let points: Vec<String> = report.failures.iter().map(|f| format!("{} {} {}", f.side, f.index, f.call)).collect();
-    let expected = [
-        "after 0 dynamodb PutItem table/world-0",
-        "before 1 sns Publish world-0",
-        "after 1 sns Publish world-0",
-        "before 2 dynamodb PutItem table/world-0",
-    ];
-    assert_eq!(points, expected, "{report}");
-}
-
-#[tokio::test]
-async fn a_right_handler_survives_throttling_of_every_call() {
-    let upstream = Upstream::start().await;
-    let scenario = Notices::new(Form::Right, upstream.held.clone());
-    let bound = Duration::from_secs(5);
-    let report = throttle_everywhere(&scenario, &upstream.address, bound).await.unwrap();
-    assert!(report.is_clean(), "{report}");
-    assert_eq!((report.runs, report.succeeded, report.recovered), (9, 3, 6));
-    let report = strain_everywhere(&scenario, &upstream.address, bound, Strain::Unavailable).await.unwrap();
-    assert!(report.is_clean(), "{report}");
-}
-
-#[tokio::test]
-async fn a_success_that_was_none_is_found() {
-    let upstream = Upstream::start().await;
-    let scenario = Notices::new(Form::SwallowsErrors, upstream.held.clone());
-    let report = throttle_everywhere(&scenario, &upstream.address, Duration::from_secs(5)).await.unwrap();
-    assert_eq!(report.failures.len(), 2, "{report}");
-    assert!(report.failures.iter().all(|failure| failure.index == 1 && failure.problem.contains("a wrong success")));
-}
-
-#[tokio::test]
-async fn a_delivery_over_its_bound_is_found() {
-    let upstream = Upstream::start().await;
-    let scenario = Notices::new(Form::Right, upstream.held.clone());
-    let report = throttle_everywhere(&scenario, &upstream.address, Duration::ZERO).await.unwrap();
-    assert_eq!(report.failures.len(), 9, "{report}");
-}
-
-#[tokio::test]
-async fn the_calls_of_an_event_are_an_exact_table() {
-    let upstream = Upstream::start().await;
-    let scenario = Notices::new(Form::Right, upstream.held.clone());
-    let report = crash_everywhere(&scenario, &upstream.address).await.unwrap();
-    let expected = "\
-service   operation  resource  calls  sent  received  units
-dynamodb  PutItem    table/w       2   184        84    2.0
-sns       Publish    w             1   107        90      -
-total                              3   291       174    2.0
-";
-    assert_eq!(calls_table(&report.baseline, &[("world-0", "w")]), expected);
 }
