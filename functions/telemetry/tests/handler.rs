@@ -170,8 +170,11 @@ async fn deliver_as_the_queue_does(world: &World, bodies: Vec<String>) {
     }
 }
 
+/// Readings: milliseconds after the test's hour began, and humidity.
+type Readings = Vec<(i64, f64)>;
+
 /// Up to 50 readings in two hours, on few milliseconds so that they meet; and the same 1 to 5 times each, shuffled.
-fn history() -> impl Strategy<Value = (Vec<(i64, f64)>, Vec<(i64, f64)>)> {
+fn history() -> impl Strategy<Value = (Readings, Readings)> {
     let millis = (0..2_i64, 0..30_i64).prop_map(|(hour, millis)| hour * HOUR_MILLIS + millis);
     let readings = vec((millis, prop_oneof![Just(0.1), Just(35.0), -100.0..100.0_f64]), 1..50);
     readings.prop_flat_map(|readings| {
