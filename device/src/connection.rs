@@ -41,7 +41,7 @@ pub(crate) struct Connection {
 /// How a connection ended.
 pub(crate) enum End {
     Asked,
-    Lost { event: Event, settled: bool, _asked: Option<oneshot::Sender<()>> },
+    Lost { event: Event, settled: bool, asked: Option<oneshot::Sender<()>> },
 }
 
 impl Connection {
@@ -115,7 +115,7 @@ impl Connection {
 
     pub(crate) fn ended(&self, error: &ConnectionError) -> End {
         if wire::is_takeover(error) {
-            return End::Lost { event: Event::TakenOver, settled: self.has_settled(), _asked: None };
+            return End::Lost { event: Event::TakenOver, settled: self.has_settled(), asked: None };
         }
         self.lost(wire::reason(error), None)
     }
@@ -126,7 +126,7 @@ impl Connection {
             Some(_) => Event::Dropped { reason },
             None => Event::ConnectionRefused { reason },
         };
-        End::Lost { event, settled: on_purpose || self.has_settled(), _asked: asked }
+        End::Lost { event, settled: on_purpose || self.has_settled(), asked }
     }
 
     pub(crate) fn has_settled(&self) -> bool {

@@ -32,7 +32,8 @@ pub struct Device {
     task: JoinHandle<()>,
 }
 
-/// The messages that match one filter. Renewed after each reconnect; dropping it gives the subscription up.
+/// The messages that match one filter. Renewed after each reconnect. Dropping it gives the subscription up with the
+/// present connection; until that ends, messages that still come are [unsolicited](Device::unsolicited).
 #[derive(Debug)]
 pub struct Subscription {
     filter: String,

@@ -61,7 +61,9 @@ impl Session {
         loop {
             let ended = self.connection().await;
             self.up.send_replace(false);
-            let End::Lost { event, settled, .. } = ended else { return };
+            let End::Lost { event, settled, asked } = ended else { return };
+            // Whoever asked for the loss learns of it now, not after the back-off.
+            drop(asked);
             if settled {
                 attempt = 0;
             }

@@ -14,7 +14,8 @@ def _endpoint(parser: argparse.ArgumentParser, required: bool = True) -> None:
     default = os.environ.get("AWS_ENDPOINT_URL")
     parser.add_argument("--endpoint", default=default, required=required and default is None,
                         help="URL of the local AWS (default: AWS_ENDPOINT_URL)")
-    parser.add_argument("--region", default=os.environ.get("AWS_REGION") or "us-east-1", help="default: AWS_REGION, or us-east-1")
+    parser.add_argument("--region", default=os.environ.get("AWS_REGION") or "us-east-1",
+                        help="default: AWS_REGION, or us-east-1")
 
 
 def _serve(verbs: Any) -> None:
@@ -65,6 +66,8 @@ def _expand(verbs: Any) -> None:
     parser = verbs.add_parser("expand", help="print a SAM template as plain JSON and as CloudFormation")
     parser.add_argument("template")
     parser.add_argument("--out", help="file to write (default: standard output)")
+    parser.add_argument("--parameter", action="append", default=[], metavar="NAME=VALUE",
+                        help="value of a parameter instead of its default")
     parser.add_argument("--region", default="us-east-1")
 
 
@@ -74,10 +77,18 @@ def _destroy(verbs: Any) -> None:
     parser.add_argument("--stack", required=True)
 
 
+def _replay(verbs: Any) -> None:
+    parser = verbs.add_parser("replay", help="give a stack's dead letters another try")
+    _endpoint(parser, required=False)
+    parser.add_argument("--stack", required=True)
+    parser.add_argument("--kept", action="store_true", help="also events that a function refused (after it was mended)")
+    parser.add_argument("--dry-run", action="store_true", help="only say what lies there")
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="loam_local", description=__doc__)
     verbs = parser.add_subparsers(dest="verb", required=True)
-    for add in (_serve, _admin, _seed, _describe, _watch, _expand, _destroy):
+    for add in (_serve, _admin, _seed, _describe, _watch, _expand, _destroy, _replay):
         add(verbs)
     return parser
 
@@ -92,6 +103,13 @@ def main() -> int:
         return error.status
     except KeyboardInterrupt:
         return 130
+    except Exception as error:
+        # boto3 is imported only by verbs that need it, so its errors are told by where they come from.
+        if not type(error).__module__.startswith("botocore"):
+            raise
+        print(f"loam_local {arguments.verb}: {error}: check the endpoint, the credentials and the region [aws-refused]",
+              file=sys.stderr)
+        return 1
     if result is not None:
         print(json.dumps(result, indent=2, default=str))
     return 0

@@ -5,6 +5,8 @@ import urllib.error
 import urllib.request
 from typing import Any
 
+from loam_local.errors import LocalError
+
 
 def client(service: str, endpoint: str | None, region: str, key: dict[str, str] | None = None) -> Any:
     """A boto3 client; `key` holds accessKeyId, secretAccessKey and perhaps sessionToken; without it the ordinary credentials
@@ -23,6 +25,26 @@ def client(service: str, endpoint: str | None, region: str, key: dict[str, str] 
 def outputs(stack: dict[str, Any]) -> dict[str, str]:
     """The outputs of a stack as DescribeStacks gives it."""
     return {output["OutputKey"]: output["OutputValue"] for output in stack.get("Outputs", [])}
+
+
+def stack(cloudformation: Any, name: str) -> dict[str, Any]:
+    """The stack as DescribeStacks gives it. Raises `stack-not-found`."""
+    from botocore.exceptions import ClientError
+
+    try:
+        return cloudformation.describe_stacks(StackName=name)["Stacks"][0]
+    except ClientError as error:
+        if error.response["Error"]["Code"] != "ValidationError":
+            raise LocalError("aws-refused", f"{error}: check the credentials, the region and the endpoint") from error
+        raise LocalError("stack-not-found", f"there is no stack {name} at {cloudformation.meta.endpoint_url}: deploy "
+                         "it first, or name another with --stack") from error
+
+
+def resources(cloudformation: Any, name: str) -> list[dict[str, Any]]:
+    """Every resource of the stack that exists."""
+    pages = cloudformation.get_paginator("list_stack_resources").paginate(StackName=name)
+    found = [summary for page in pages for summary in page["StackResourceSummaries"]]
+    return [resource for resource in found if resource.get("PhysicalResourceId")]
 
 
 def fetch(endpoint: str, path: str) -> bytes | None:

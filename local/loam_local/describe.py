@@ -5,7 +5,6 @@ import json
 from typing import Any
 
 from loam_local import aws
-from loam_local.errors import LocalError
 
 
 def run(arguments: argparse.Namespace) -> dict[str, Any]:
@@ -14,7 +13,9 @@ def run(arguments: argparse.Namespace) -> dict[str, Any]:
     def client(service: str) -> Any:
         return aws.client(service, arguments.endpoint, arguments.region)
 
-    stack, resources = _stack(client("cloudformation"), arguments.stack)
+    cloudformation = client("cloudformation")
+    stack = aws.stack(cloudformation, arguments.stack)
+    resources = aws.resources(cloudformation, arguments.stack)
     by_type: dict[str, dict[str, str]] = {}
     for resource in resources:
         by_type.setdefault(resource["ResourceType"], {})[resource["LogicalResourceId"]] = resource["PhysicalResourceId"]
@@ -31,18 +32,6 @@ def run(arguments: argparse.Namespace) -> dict[str, Any]:
         "functions": _functions(client("lambda"), arguments.endpoint, by_type.get("AWS::Lambda::Function", {})),
         "rules": {logical: _rule(iot, name) for logical, name in by_type.get("AWS::IoT::TopicRule", {}).items()},
     }
-
-
-def _stack(cloudformation: Any, name: str) -> tuple[dict[str, Any], list[dict[str, Any]]]:
-    from botocore.exceptions import ClientError
-
-    try:
-        stack = cloudformation.describe_stacks(StackName=name)["Stacks"][0]
-    except ClientError as error:
-        raise LocalError("stack-not-found", f"no stack {name}: deploy it first ({error})") from error
-    pages = cloudformation.get_paginator("list_stack_resources").paginate(StackName=name)
-    found = [summary for page in pages for summary in page["StackResourceSummaries"]]
-    return stack, [resource for resource in found if resource.get("PhysicalResourceId")]
 
 
 def _functions(client: Any, endpoint: str, names: dict[str, str]) -> dict[str, Any]:

@@ -27,6 +27,7 @@ def run(arguments: argparse.Namespace) -> None:
     _environment(arguments)
     logging.basicConfig(stream=sys.stderr, level=logging.INFO if arguments.verbose else logging.WARNING,
                         format="%(asctime)s %(name)s %(levelname)s %(message)s")
+    logging.getLogger("samtranslator").setLevel(logging.ERROR)
     from loam_local import extension
 
     extension.install()

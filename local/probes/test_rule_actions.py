@@ -75,13 +75,13 @@ def test_a_template_that_names_an_alias_of_the_select_clause_is_a_failed_action(
 def test_a_failed_action_reaches_the_error_action_with_the_documented_fields(local: Local) -> None:
     errors, error = local.errors()
     role = local.role("iot.amazonaws.com", allow("s3:PutObject", "*"))
-    arn = local.rule("SELECT * FROM 's3f/+'", {"s3": {"bucketName": "no-such-bucket-here", "key": "k", "roleArn": role}},
+    arn = local.rule("SELECT * FROM 's3f/+'", {"s3": {"bucketName": "no-such-bucket", "key": "k", "roleArn": role}},
                      error=error)
     local.publish("s3f/fern", b'{"a":1}')
     found = local.received(errors)
     (failure,) = found.pop("failures")
     assert failure["failedAction"] == "S3Action"
-    assert failure["failedResource"] == "no-such-bucket-here"
+    assert failure["failedResource"] == "no-such-bucket"
     assert "NoSuchBucket" in failure["errorMessage"]
     assert base64.b64decode(found.pop("base64OriginalPayload")) == b'{"a":1}'
     assert found.pop("cloudwatchTraceId") and found.pop("sourceIp")

@@ -8,7 +8,7 @@ import stat
 import urllib.request
 from pathlib import Path
 
-from conftest import ACCOUNT, REGION, Local, allow, document, eventually, free_port, started, verb
+from conftest import REGION, Local, allow, document, eventually, free_port, started, verb
 
 
 def _as_admin(local: Local) -> dict[str, str]:
@@ -79,7 +79,7 @@ def test_a_functions_credentials_are_its_roles(local: Local) -> None:
     from botocore.exceptions import ClientError
 
     session = boto3.Session(found["accessKeyId"], found["secretAccessKey"], found["sessionToken"], REGION)
-    assert f"assumed-role/role-" in session.client("sts", endpoint_url=local.endpoint).get_caller_identity()["Arn"]
+    assert "assumed-role/role-" in session.client("sts", endpoint_url=local.endpoint).get_caller_identity()["Arn"]
     session.client("sqs", endpoint_url=local.endpoint).list_queues()
     try:
         session.client("s3", endpoint_url=local.endpoint).list_buckets()
@@ -109,3 +109,10 @@ def test_seed_without_its_policy_says_so(local: Local, tmp_path: Path) -> None:
                   **_as_admin(local))
     assert answer.returncode == 1
     assert "[policy-not-found]" in answer.stderr
+
+
+def test_an_endpoint_that_does_not_answer_is_one_clear_sentence() -> None:
+    answer = verb("describe", "--stack", "s", "--endpoint", f"http://127.0.0.1:{free_port()}", AWS_ACCESS_KEY_ID="a",
+                  AWS_SECRET_ACCESS_KEY="b", AWS_MAX_ATTEMPTS="1")
+    assert answer.returncode == 1
+    assert len(answer.stderr.splitlines()) == 1 and "[aws-refused]" in answer.stderr

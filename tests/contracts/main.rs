@@ -1,1 +1,9 @@
-//! x
+//! Template and code say the same. The template is read as `cargo xtask test` expands it: once as it is written (`sam`),
+//! once as CloudFormation gets it (`cloudformation`).
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a panic is how a test fails")]
+
+mod device_policy;
+mod functions;
+mod nothing_is_lost;
+mod rules;
+mod template;

@@ -1,5 +1,5 @@
 //! Devices with certificates of their own, over mutual TLS, against the deployed stack.
-#![expect(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, reason = "a panic is how a test fails")]
+#![expect(clippy::unwrap_used, reason = "a panic is how a test fails")]
 
 mod soil;
 mod world;

@@ -9,7 +9,6 @@ pub(crate) struct World {
     pub(crate) inbox: Inbox,
     pub(crate) archive: Archive,
     pub(crate) alert_dead_letters: DeadLetterQueue,
-    pub(crate) telemetry_dead_letters: DeadLetterQueue,
     mqtt_port: u16,
 }
 
@@ -23,7 +22,6 @@ impl World {
             inbox: Inbox::open(&admin, stack.output("AlertsTopic"), thing.as_str()).await,
             archive: Archive::new(&admin, stack.output("ArchiveBucket")),
             alert_dead_letters: DeadLetterQueue::new(&admin, stack.output("SoilAlertsDeadLetters")),
-            telemetry_dead_letters: DeadLetterQueue::new(&admin, stack.output("TelemetryDeadLetters")),
             mqtt_port: stack.mqtt_port,
             thing,
         }

@@ -10,7 +10,7 @@ use crate::emulator::LocalAws;
 use crate::failure::Failure;
 use crate::keys::{Keys, REGION};
 use crate::process;
-use crate::project::{Project, write_file};
+use crate::project::{Project, write_private};
 use crate::staging::Staging;
 use crate::venv::Venv;
 
@@ -61,13 +61,14 @@ pub(crate) fn furnish(project: &Project, local: &LocalAws, keys: &Keys) -> Resul
         about.insert("email".into(), local.email.clone().into());
         about.insert("thingsFolder".into(), local.things().display().to_string().into());
         about.insert("python".into(), Venv::Emulator.program(project, "python").display().to_string().into());
+        about.insert("python".into(), Venv::Emulator.program(project, "python").display().to_string().into());
         about.insert("emulatorLog".into(), local.log("emulator.log").display().to_string().into());
         about.insert("things".into(), seeded.get_mut("things").map(Value::take).unwrap_or_default());
         let (id, secret) = (&keys.access_key_id, &keys.secret_access_key);
         about.insert("admin".into(), serde_json::json!({ "accessKeyId": id, "secretAccessKey": secret }));
     }
     let path = local.folder.join(STACK_FILE);
-    write_file(&path, format!("{stack:#}\n"))?;
+    write_private(&path, &format!("{stack:#}\n"))?;
     Ok(stack)
 }
 

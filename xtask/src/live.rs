@@ -13,6 +13,7 @@ use crate::project::Project;
 use crate::state::Running;
 use crate::tail::Tail;
 use crate::terminal;
+use crate::up::WATCH;
 
 const READING: Style = Style::new();
 const MAIL: Style = AnsiColor::Yellow.on_default().bold();
@@ -32,6 +33,8 @@ pub(crate) fn follow(project: &Project, running: &Running, started: &[String]) -
     let mut members = running.members.clone();
     let aws = members.first().cloned();
     let mut tails: Vec<_> = members.iter().skip(1).map(|member| (member.name.clone(), tail(member))).collect();
+    // What was archived is shown below the reading that it came from.
+    tails.sort_by_key(|(name, _)| name == WATCH);
     let mut called = Instant::now();
     while !project.interrupt.requested() {
         for (name, tail) in &mut tails {

@@ -1,7 +1,5 @@
 //! What to try next, once Loam runs here.
 
-use std::fs;
-use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
 use anstyle::Style;
@@ -13,7 +11,7 @@ use crate::devices;
 use crate::emulator::LocalAws;
 use crate::failure::Failure;
 use crate::keys::{Keys, REGION};
-use crate::project::{Project, write_file};
+use crate::project::{Project, write_private};
 use crate::terminal;
 
 const HEADING: Style = Style::new().bold();
@@ -28,9 +26,7 @@ pub(crate) fn print(
     detached: bool,
 ) -> Result<(), Failure> {
     let exports = local.folder.join("env.sh");
-    write_file(&exports, exports_of(keys, &local.endpoint()))?;
-    let only_mine = fs::Permissions::from_mode(0o600);
-    fs::set_permissions(&exports, only_mine).map_err(|error| Failure::io("protect", &exports, &error))?;
+    write_private(&exports, &exports_of(keys, &local.endpoint()))?;
 
     let here = |path: &Path| path.strip_prefix(project.root()).unwrap_or(path).display().to_string();
     let bucket = deploy::output(stack, "ArchiveBucket")?;

@@ -1,6 +1,8 @@
 //! Where things lie.
 
-use std::fs;
+use std::fs::{self, File};
+use std::io::Write;
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -67,6 +69,13 @@ pub(crate) fn write_file(path: &Path, content: impl AsRef<[u8]>) -> Result<(), F
     fs::write(path, content).map_err(|error| Failure::io("write", path, &error))
 }
 
+/// Writes a file that holds keys: nobody else may read it, from its first byte on.
+pub(crate) fn write_private(path: &Path, content: &str) -> Result<(), Failure> {
+    drop(fs::remove_file(path));
+    let file = File::options().write(true).create_new(true).mode(0o600).open(path);
+    file.and_then(|mut file| file.write_all(content.as_bytes())).map_err(|error| Failure::io("write", path, &error))
+}
+
 /// Writes `content` unless it is there already; so the time of the file says when its content last changed.
 pub(crate) fn write_if_different(path: &Path, content: &[u8]) -> Result<(), Failure> {
     if fs::read(path).is_ok_and(|there| there == content) {
@@ -88,6 +97,17 @@ mod tests {
         assert!(!given_by_cargo_run("CARGO_TARGET_DIR"));
         assert!(given_by_cargo_run("CARGO_MANIFEST_DIR"));
         assert!(given_by_cargo_run("CARGO_PKG_VERSION"));
+    }
+
+    #[test]
+    fn a_file_of_keys_is_for_its_owner_alone_also_when_it_was_open_to_all() {
+        use std::os::unix::fs::PermissionsExt;
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("keys");
+        fs::write(&path, "old").unwrap();
+        write_private(&path, "new").unwrap();
+        assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+        assert_eq!(fs::read_to_string(&path).unwrap(), "new");
     }
 
     #[test]

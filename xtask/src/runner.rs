@@ -6,20 +6,19 @@ use crate::build::Metadata;
 use crate::failure::Failure;
 use crate::process;
 use crate::project::Project;
-use crate::test_levels::{self, Level};
+use crate::test_levels::Level;
 
 pub(crate) struct Runner<'a> {
     project: &'a Project,
     metadata: &'a Metadata,
     filter: Option<&'a str>,
-    functions: Vec<String>,
     nextest: bool,
 }
 
 impl<'a> Runner<'a> {
     pub(crate) fn find(project: &'a Project, metadata: &'a Metadata, filter: Option<&'a str>) -> Self {
         let nextest = process::answers(project.cargo().args(["nextest", "--version"]));
-        Self { project, metadata, filter, functions: test_levels::functions(metadata), nextest }
+        Self { project, metadata, filter, nextest }
     }
 
     /// What runs the tests of `level`; `None` if the workspace has none.
@@ -37,6 +36,14 @@ impl<'a> Runner<'a> {
         Some(command)
     }
 
+    /// Whether there is anything to do for these levels: their checks, left out under a filter, or a test.
+    pub(crate) fn has_tests_or_checks(&self, levels: &[Level]) -> Result<bool, Failure> {
+        if self.filter.is_none() && levels.contains(&Level::Contract) {
+            return Ok(true);
+        }
+        self.has_tests(levels)
+    }
+
     /// Whether any test of these levels would run; so that nothing is started for none.
     pub(crate) fn has_tests(&self, levels: &[Level]) -> Result<bool, Failure> {
         if !self.nextest {
@@ -45,11 +52,15 @@ impl<'a> Runner<'a> {
         let mut command = self.project.cargo();
         command.args(["nextest", "list", "--workspace", "--cargo-quiet", "--message-format", "json"]);
         command.args(["-E", &self.narrowed(levels)]);
-        Ok(process::capture(self.project, "find the tests", command)?.contains(r#"{"status":"matches"}"#))
+        let output = command.output().map_err(|error| cannot_list(&error.to_string()))?;
+        if !output.status.success() {
+            return Err(cannot_list(&String::from_utf8_lossy(&output.stderr)));
+        }
+        Ok(String::from_utf8_lossy(&output.stdout).contains(r#"{"status":"matches"}"#))
     }
 
     fn narrowed(&self, levels: &[Level]) -> String {
-        let levels: Vec<_> = levels.iter().map(|level| format!("({})", level.expression(&self.functions))).collect();
+        let levels: Vec<_> = levels.iter().map(|level| format!("({})", level.expression(self.metadata))).collect();
         let levels = levels.join(" + ");
         match self.filter {
             Some(filter) => format!("({levels}) & test(~{})", escaped(filter)),
@@ -66,6 +77,10 @@ impl<'a> Runner<'a> {
             || line.starts_with("Nextest run ID")
             || line.chars().all(|c| c == '.' || c == '─'))
     }
+}
+
+fn cannot_list(why: &str) -> Failure {
+    Failure::new("cannot-list-tests", format!("nextest cannot list the tests: {}", why.trim()))
 }
 
 /// `text` as a name in nextest's language.

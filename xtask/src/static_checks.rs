@@ -54,7 +54,7 @@ fn from(project: &Project, program: PathBuf) -> Command {
 pub(crate) fn probes(project: &Project) -> Check {
     let mut command = Command::new(Venv::Emulator.program(project, "python"));
     command.current_dir(project.root()).env("PYTHONPATH", project.file("local"));
-    command.args(["-m", "pytest", "-q", "-p", "no:cacheprovider", "local/probes"]);
+    command.args(["-m", "pytest", "-p", "no:cacheprovider", "local/probes"]);
     Check { title: "probes of the local AWS", command }
 }
 

@@ -91,7 +91,9 @@ impl Progress {
 }
 
 fn width() -> usize {
-    rustix::termios::tcgetwinsize(io::stderr()).map_or(80, |size| usize::from(size.ws_col)).max(20)
+    // Some terminals do not know: they say 0.
+    let columns = rustix::termios::tcgetwinsize(io::stderr()).map_or(0, |size| usize::from(size.ws_col));
+    if columns == 0 { 80 } else { columns }
 }
 
 /// `line` without control characters, cut to fit one terminal line.

@@ -92,13 +92,17 @@ fn is_current(folder: &Path, wanted: &str) -> bool {
 }
 
 fn find_python() -> Result<&'static str, Failure> {
-    PYTHONS.into_iter().find(|python| process::answers(Command::new(python).args(["-c", FIT]))).ok_or_else(|| {
+    first_fit(&PYTHONS).ok_or_else(|| {
         Failure::new(
             "no-python",
             "no Python 3.11 or newer with the modules venv and ensurepip was found; install it (Debian and Ubuntu: \
              apt install python3 python3-venv; macOS: brew install python) and run this again.",
         )
     })
+}
+
+fn first_fit(pythons: &[&'static str]) -> Option<&'static str> {
+    pythons.iter().copied().find(|python| process::answers(Command::new(python).args(["-c", FIT])))
 }
 
 #[cfg(test)]
@@ -111,6 +115,12 @@ mod tests {
         fs::write(folder.path().join("bin/python"), "").unwrap();
         fs::write(folder.path().join(STAMP), text).unwrap();
         folder
+    }
+
+    #[test]
+    fn a_python_that_is_missing_or_says_no_is_passed_over() {
+        assert_eq!(first_fit(&["no-such-python", "false", "true", "echo"]), Some("true"));
+        assert_eq!(first_fit(&["no-such-python", "false"]), None);
     }
 
     #[test]

@@ -3,21 +3,35 @@ use loam_runtime::{ConfigError, Environment};
 /// How readings become notices.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Mode {
+    /// One notice per episode, by rules that people write.
+    Smart,
     /// One notice for each reading below the threshold, as in the classic design.
     Classic,
 }
 
-/// The function's configuration.
+/// What notices, rules and states need: the part of the configuration that the sweep has too.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Config {
+pub struct AlertsConfig {
     /// `alert_sns`: ARN of the topic that notices go to; the classic name of the variable.
     pub topic_arn: String,
+    /// `HUMIDITY_THRESHOLD`: humidity below it (not at it) is dry where nobody wrote a rule; -1000 to 1000, in the
+    /// sensor's unit, 35 by default.
+    pub threshold: f64,
+    /// `ALERT_RULES_TABLE`: the rules that people write.
+    pub rules_table: String,
+    /// `ALERT_STATES_TABLE`: what is remembered of each thing.
+    pub states_table: String,
+}
+
+/// The configuration of the rule's function.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Config {
+    /// What it has in common with the sweep.
+    pub alerts: AlertsConfig,
+    /// `ALERT_MODE`: `smart` (the default) or `classic`.
+    pub mode: Mode,
     /// `DEAD_LETTERS_URL`: where refused events are kept.
     pub dead_letters_url: String,
-    /// `HUMIDITY_THRESHOLD`: humidity below it (not at it) is dry; -1000 to 1000, in the sensor's unit, 35 by default.
-    pub threshold: f64,
-    /// `ALERT_MODE`.
-    pub mode: Mode,
 }
 
 impl Config {
@@ -28,12 +42,32 @@ impl Config {
     pub fn from_lookup(lookup: &dyn Fn(&str) -> Option<String>) -> Result<Self, ConfigError> {
         let mut environment = Environment::new(lookup);
         let config = Self {
-            topic_arn: environment.text("alert_sns"),
+            alerts: AlertsConfig::read(&mut environment),
+            mode: environment.choice("ALERT_MODE", ("smart", Mode::Smart), &[("classic", Mode::Classic)]),
             dead_letters_url: environment.text("DEAD_LETTERS_URL"),
-            threshold: environment.number("HUMIDITY_THRESHOLD", 35.0, -1000.0..=1000.0),
-            mode: environment.choice("ALERT_MODE", ("classic", Mode::Classic), &[]),
         };
         environment.finish(config)
+    }
+}
+
+impl AlertsConfig {
+    /// Reads the sweep's environment.
+    ///
+    /// # Errors
+    /// Names every variable that is missing or wrong.
+    pub fn from_lookup(lookup: &dyn Fn(&str) -> Option<String>) -> Result<Self, ConfigError> {
+        let mut environment = Environment::new(lookup);
+        let config = Self::read(&mut environment);
+        environment.finish(config)
+    }
+
+    fn read(environment: &mut Environment<'_>) -> Self {
+        Self {
+            topic_arn: environment.text("alert_sns"),
+            threshold: environment.number("HUMIDITY_THRESHOLD", 35.0, -1000.0..=1000.0),
+            rules_table: environment.text("ALERT_RULES_TABLE"),
+            states_table: environment.text("ALERT_STATES_TABLE"),
+        }
     }
 }
 
@@ -42,16 +76,18 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_classic_threshold_is_35() {
-        let lookup = |name: &str| matches!(name, "alert_sns" | "DEAD_LETTERS_URL").then(|| "x".to_owned());
+    fn smart_mode_and_the_classic_threshold_are_the_defaults() {
+        let lookup = |name: &str| (!["HUMIDITY_THRESHOLD", "ALERT_MODE"].contains(&name)).then(|| "x".to_owned());
         let config = Config::from_lookup(&lookup).unwrap();
-        assert_eq!((config.threshold.to_string().as_str(), config.mode), ("35", Mode::Classic));
+        assert_eq!((config.alerts.threshold.to_string().as_str(), config.mode), ("35", Mode::Smart));
     }
 
     #[test]
-    fn a_threshold_that_is_no_number_is_named() {
-        let lookup = |name: &str| Some(if name == "HUMIDITY_THRESHOLD" { "dry" } else { "classic" }.to_owned());
+    fn every_wrong_variable_is_named() {
+        let lookup = |name: &str| ["HUMIDITY_THRESHOLD", "ALERT_MODE"].contains(&name).then(|| "dry".to_owned());
         let problems = Config::from_lookup(&lookup).unwrap_err().problems;
-        assert_eq!(problems, ["HUMIDITY_THRESHOLD is \"dry\", expected -1000 to 1000"]);
+        assert_eq!(problems.len(), 6, "{problems:?}");
+        assert!(problems.contains(&"HUMIDITY_THRESHOLD is \"dry\", expected -1000 to 1000".to_owned()));
+        assert!(problems.contains(&"ALERT_MODE is \"dry\", expected one of smart, classic".to_owned()));
     }
 }

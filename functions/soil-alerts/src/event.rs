@@ -1,4 +1,4 @@
-use loam_domain::{DeviceMessage, Readings, Refusal, RefusalCode, ThingName, Topic};
+use loam_domain::{DeviceMessage, Readings, Refusal, RefusalCode, ThingName, Timestamp, Topic};
 use serde_json::Value;
 
 /// A device's soil message, understood: who it is, and its readings.
@@ -8,6 +8,8 @@ pub struct SoilMessage {
     pub thing: ThingName,
     /// The good and the bad readings.
     pub readings: Readings,
+    /// When AWS IoT took the message; the same in every delivery.
+    pub received_at: Timestamp,
 }
 
 impl SoilMessage {
@@ -21,6 +23,6 @@ impl SoilMessage {
             return Err(Refusal::new(RefusalCode::UnknownTopic, "expected device/{thing}/devicePayload"));
         };
         let readings = Readings::parse(&message.payload, message.received_at)?;
-        Ok(Self { thing, readings })
+        Ok(Self { thing, readings, received_at: message.received_at })
     }
 }

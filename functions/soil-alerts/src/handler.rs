@@ -1,11 +1,12 @@
 use aws_config::SdkConfig;
 use loam_dead_letters::DeadLetters;
-use loam_domain::{Reading, Refusal};
+use loam_domain::{Reading, Refusal, Timestamp};
 use loam_runtime::{Invocation, KeptEvent};
 use serde_json::Value;
 
 use crate::classic::{Decision, decide};
-use crate::{AlertFailure, Config, Notice, Notices, SoilMessage};
+use crate::smart::{Alerts, RuleStore, StateStore};
+use crate::{AlertFailure, AlertsConfig, Config, Mode, Notice, Notices, SoilMessage};
 
 /// The function's name in logs, metrics and dead letters.
 const NAME: &str = "soil-alerts";
@@ -13,18 +14,24 @@ const NAME: &str = "soil-alerts";
 /// Understands a message, decides on each reading, sends what is due.
 #[derive(Debug, Clone)]
 pub struct Handler {
-    config: Config,
+    mode: Mode,
+    threshold: f64,
     notices: Notices,
+    alerts: Alerts,
     dead_letters: DeadLetters,
 }
 
 impl Handler {
     /// The handler with its clients.
     #[must_use]
-    pub fn new(sdk: &SdkConfig, config: Config) -> Self {
-        let notices = Notices::new(aws_sdk_sns::Client::new(sdk), config.topic_arn.clone());
-        let dead_letters = DeadLetters::new(sdk, config.dead_letters_url.clone());
-        Self { config, notices, dead_letters }
+    pub fn new(sdk: &SdkConfig, config: &Config) -> Self {
+        Self {
+            mode: config.mode,
+            threshold: config.alerts.threshold,
+            notices: notices(sdk, &config.alerts),
+            alerts: alerts(sdk, &config.alerts),
+            dead_letters: DeadLetters::new(sdk, config.dead_letters_url.clone()),
+        }
     }
 
     /// Deals with one event of the rule.
@@ -36,35 +43,36 @@ impl Handler {
     /// [`AlertFailure`]: nothing is lost, the event is delivered again.
     pub async fn handle(&self, event: Value, invocation: &Invocation) -> Result<(), AlertFailure> {
         match SoilMessage::from_event(&event) {
-            Err(refusal) => self.keep(&refusal, vec![], event, invocation).await,
-            Ok(message) => self.alert(message, event, invocation).await,
+            Err(refusal) => self.keep(&refusal, vec![], event, invocation.now).await,
+            Ok(message) => self.judge(&message, event, invocation.now).await,
         }
     }
 
-    async fn alert(&self, message: SoilMessage, event: Value, invocation: &Invocation) -> Result<(), AlertFailure> {
+    async fn judge(&self, message: &SoilMessage, event: Value, now: Timestamp) -> Result<(), AlertFailure> {
         if let Some(first) = message.readings.refused.first() {
             let indexes = message.readings.refused.iter().map(|refused| refused.index).collect();
-            self.keep(&first.refusal.clone(), indexes, event, invocation).await?;
+            self.keep(&first.refusal, indexes, event, now).await?;
         }
-        let accepted = message.readings.accepted.iter().map(|(_, reading)| reading);
-        let notices: Vec<Notice> = accepted.filter_map(|reading| self.notice(&message, reading)).collect();
-        self.notices.send(&notices).await?;
-        metrics::counter!("Readings").increment(message.readings.accepted.len() as u64);
-        metrics::counter!("Notices").increment(notices.len() as u64);
-        tracing::info!(
-            thing.name = message.thing.as_str(),
-            readings = message.readings.accepted.len(),
-            notices = notices.len(),
-            "readings decided"
-        );
+        let readings: Vec<_> = message.readings.accepted.iter().map(|(_, reading)| reading).collect();
+        let notices = match self.mode {
+            Mode::Smart => self.alerts.apply(&message.thing, &readings, message.received_at, now).await?.notices,
+            Mode::Classic => self.tell_of_each(message, &readings).await?,
+        };
+        metrics::counter!("Readings").increment(readings.len() as u64);
+        metrics::counter!("Notices").increment(notices as u64);
+        let thing = message.thing.as_str();
+        tracing::info!(thing.name = thing, readings = readings.len(), notices, "readings decided");
         Ok(())
     }
 
-    fn notice(&self, message: &SoilMessage, reading: &Reading) -> Option<Notice> {
-        match decide(&message.thing, reading, self.config.threshold) {
+    async fn tell_of_each(&self, message: &SoilMessage, readings: &[&Reading]) -> Result<usize, AlertFailure> {
+        let dry = |reading: &&Reading| match decide(&message.thing, reading, self.threshold) {
             Decision::Notify(notice) => Some(notice),
             Decision::Nothing => None,
-        }
+        };
+        let notices: Vec<Notice> = readings.iter().filter_map(dry).collect();
+        self.notices.send(&notices).await?;
+        Ok(notices.len())
     }
 
     async fn keep(
@@ -72,12 +80,48 @@ impl Handler {
         refusal: &Refusal,
         indexes: Vec<usize>,
         event: Value,
-        invocation: &Invocation,
+        now: Timestamp,
     ) -> Result<(), AlertFailure> {
         let refused = indexes.len().max(1);
         tracing::warn!(code = refusal.code.as_str(), detail = refusal.detail, readings = refused, "refused and kept");
-        self.dead_letters.keep(&KeptEvent::new(NAME, refusal, indexes, invocation.now, event)).await?;
+        self.dead_letters.keep(&KeptEvent::new(NAME, refusal, indexes, now, event)).await?;
         metrics::counter!("Refused").increment(refused as u64);
         Ok(())
     }
+}
+
+/// Looks after the things whose readings stay away; run by a schedule.
+#[derive(Debug, Clone)]
+pub struct Sweeper {
+    alerts: Alerts,
+}
+
+impl Sweeper {
+    /// The sweeper with its clients.
+    #[must_use]
+    pub fn new(sdk: &SdkConfig, config: &AlertsConfig) -> Self {
+        Self { alerts: alerts(sdk, config) }
+    }
+
+    /// One sweep; what the schedule's event says does not matter.
+    ///
+    /// # Errors
+    /// [`AlertFailure`]: the first one; the next sweep finds again what is still to do.
+    pub async fn handle(&self, _event: Value, invocation: &Invocation) -> Result<(), AlertFailure> {
+        let swept = self.alerts.sweep(invocation.now).await?;
+        metrics::counter!("Notices").increment(swept.notices as u64);
+        tracing::info!(looked_at = swept.looked_at, notices = swept.notices, "swept");
+        Ok(())
+    }
+}
+
+fn notices(sdk: &SdkConfig, config: &AlertsConfig) -> Notices {
+    Notices::new(aws_sdk_sns::Client::new(sdk), config.topic_arn.clone())
+}
+
+fn alerts(sdk: &SdkConfig, config: &AlertsConfig) -> Alerts {
+    let tables = aws_sdk_dynamodb::Client::new(sdk);
+    let states = StateStore::new(tables.clone(), config.states_table.clone());
+    let rules = RuleStore::new(tables, config.rules_table.clone());
+    Alerts::new(states, rules, notices(sdk, config), config.threshold)
 }

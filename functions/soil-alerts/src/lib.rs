@@ -8,8 +8,8 @@ mod handler;
 mod notices;
 pub mod smart;
 
-pub use config::{Config, Mode};
+pub use config::{AlertsConfig, Config, Mode};
 pub use error::AlertFailure;
 pub use event::SoilMessage;
-pub use handler::Handler;
+pub use handler::{Handler, Sweeper};
 pub use notices::{Notice, Notices};

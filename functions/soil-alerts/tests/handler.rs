@@ -28,7 +28,7 @@ impl World {
         let thing = unique_thing(purpose);
         let admin = stack.admin().await;
         Self {
-            handler: Handler::new(&stack.role_of(function, &stack.endpoint).await, config),
+            handler: Handler::new(&stack.role_of(function, &stack.endpoint).await, &config),
             inbox: Inbox::open(&admin, stack.output("AlertsTopic"), thing.as_str()).await,
             dead_letters: DeadLetterQueue::new(&admin, stack.output("SoilAlertsDeadLetters")),
             thing,

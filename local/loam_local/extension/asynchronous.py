@@ -9,6 +9,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,7 +19,9 @@ from loam_local.extension.replace import original, replace
 _log = logging.getLogger("loam.asynchronous")
 _request: contextvars.ContextVar[str | None] = contextvars.ContextVar("loam_async_request", default=None)
 _dispatch: Callable[..., dict[str, Any]]
-_THROTTLE_WAIT_SECONDS = (1.0, 300.0)
+_LONGEST_THROTTLE_SECONDS = 300.0
+# Every running invocation of a function is a process of its own; a burst waits in the queue, as it may on AWS.
+_pool = ThreadPoolExecutor(max_workers=16, thread_name_prefix="loam-async")
 
 
 def install() -> None:
@@ -45,10 +48,11 @@ class _Invocation:
     config: dict[str, Any]
     event: Any
     request: str
-    retries: int
-    max_age: float
+    settings: dict[str, Any]
     started: float
     attempts: int = 0
+    failures: int = 0
+    throttles: int = 0
     last: dict[str, Any] | None = None
 
 
@@ -56,65 +60,79 @@ def invoke(function: dict[str, Any], event: Any) -> None:
     """Accept the event and return; run, retry and record it in the background."""
     from ministack.core.responses import new_uuid
 
-    config = function.get("config") or function
-    settings = _settings(function)
-    retries = settings.get("MaximumRetryAttempts")
-    invocation = _Invocation(function, config, event, new_uuid(), 2 if retries is None else int(retries),
-                             float(settings.get("MaximumEventAgeInSeconds") or 21_600), time.time())
-    context = contextvars.copy_context()
-    threading.Thread(target=context.run, args=(_run, invocation), daemon=True, name="loam-async").start()
-
-
-def _settings(function: dict[str, Any]) -> dict[str, Any]:
     configs = function.get("event_invoke_configs") or {}
-    return function.get("event_invoke_config") or configs.get("$LATEST") or {}
+    settings = function.get("event_invoke_config") or configs.get("$LATEST") or {}
+    config = function.get("config") or function
+    _enqueue(_Invocation(function, config, event, new_uuid(), settings, time.time()))
 
 
-def _run(invocation: _Invocation) -> None:
+def _enqueue(invocation: _Invocation) -> None:
+    """Each attempt runs in a context of its own: whoever published or called is nobody to the function."""
+    _pool.submit(contextvars.Context().run, _attempt, invocation)
+
+
+def _attempt(invocation: _Invocation) -> None:
+    """Run the function once; then it is done, recorded, or queued again after a wait."""
     from ministack.core.lambda_runtime import _account_region_from_function_config
-    from ministack.core.responses import _request_account_id, _request_region
+    from ministack.core.responses import request_scope
 
-    account, region = _account_region_from_function_config(invocation.config)
-    _request_account_id.set(account)
-    _request_region.set(region)
-    _request.set(invocation.request)
-    condition = _attempt_all(invocation)
-    _request.set(None)
     try:
-        destinations.record(_settings(invocation.function), invocation, condition)
+        with request_scope(*_account_region_from_function_config(invocation.config)):
+            condition = _condition_after_attempt(invocation)
+            if condition:
+                destinations.record(invocation.settings, invocation, condition)
     except Exception:
-        _log.exception("the record of an asynchronous invocation of %s was not delivered", _name(invocation))
+        _log.exception("an asynchronous invocation of %s came to no end that is recorded", _name(invocation))
 
 
-def _attempt_all(invocation: _Invocation) -> str:
-    """Success, RetriesExhausted or EventAgeExceeded. Throttles wait and do not count as attempts."""
+def _condition_after_attempt(invocation: _Invocation) -> str | None:
+    """Success, RetriesExhausted or EventAgeExceeded; None when the event waits for another attempt."""
+    _execute(invocation)
+    result = invocation.last or {}
+    if not result.get("error"):
+        return "Success"
+    if result.get("throttle"):
+        # Throttles are no attempts: the event stays queued until it is too old.
+        invocation.throttles += 1
+        wait = min(2.0 ** (invocation.throttles - 1), _LONGEST_THROTTLE_SECONDS)
+    else:
+        invocation.failures += 1
+        if invocation.failures > _whole(invocation.settings.get("MaximumRetryAttempts"), 2):
+            return "RetriesExhausted"
+        wait = _retry_seconds() * invocation.failures
+    if time.time() - invocation.started + wait > _whole(invocation.settings.get("MaximumEventAgeInSeconds"), 21_600):
+        return "EventAgeExceeded"
+    timer = threading.Timer(wait, _enqueue, [invocation])
+    timer.daemon = True
+    timer.start()
+    return None
+
+
+def _execute(invocation: _Invocation) -> None:
     from ministack.services import lambda_svc
 
-    failures, throttles = 0, 0
-    while True:
-        invocation.attempts += 1
+    invocation.attempts += 1
+    _request.set(invocation.request)
+    try:
         invocation.last = lambda_svc._execute_function(invocation.function, invocation.event)
-        _log_output(invocation)
-        if not invocation.last.get("error"):
-            return "Success"
-        if invocation.last.get("throttle"):
-            throttles += 1
-            wait = min(_THROTTLE_WAIT_SECONDS[0] * 2 ** (throttles - 1), _THROTTLE_WAIT_SECONDS[1])
-        else:
-            failures += 1
-            if failures > invocation.retries:
-                return "RetriesExhausted"
-            wait = lambda_svc._LAMBDA_ASYNC_RETRY_BASE_SECONDS * failures
-        if time.time() - invocation.started + wait > invocation.max_age:
-            return "EventAgeExceeded"
-        time.sleep(wait)
+    finally:
+        _request.set(None)
+    output = (invocation.last or {}).get("log", "")
+    if output:
+        _log.info("Lambda %s, asynchronous attempt %d:\n%s", _name(invocation), invocation.attempts, output)
+
+
+def _retry_seconds() -> float:
+    """AWS waits one minute before the first retry and two before the second; here the unit is a setting."""
+    from ministack.services import lambda_svc
+
+    return lambda_svc._LAMBDA_ASYNC_RETRY_BASE_SECONDS
+
+
+def _whole(value: Any, default: int) -> int:
+    return default if value is None else int(value)
 
 
 def _name(invocation: _Invocation) -> str:
     return invocation.config.get("FunctionName", "unknown")
 
-
-def _log_output(invocation: _Invocation) -> None:
-    output = (invocation.last or {}).get("log", "")
-    if output:
-        _log.info("Lambda %s, asynchronous attempt %d:\n%s", _name(invocation), invocation.attempts, output)

@@ -1,7 +1,7 @@
 """Gap: bucket and queue policies that demand TLS (`aws:SecureTransport`) refuse every call to a plain-HTTP emulator.
 
 On AWS the calls come over TLS, the services' own deliveries included; here loopback stands in for it.
-Source: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition-keys.html#condition-keys-securetransport
+Source: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition-keys.html
 """
 
 import contextvars

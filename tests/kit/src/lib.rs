@@ -12,7 +12,9 @@ mod eventually;
 mod inbox;
 mod messages;
 mod stack;
+mod tables;
 mod things;
+pub mod wiretap;
 
 pub use archive::Archive;
 pub use dead_letters::DeadLetterQueue;
@@ -20,4 +22,5 @@ pub use eventually::{eventually, patience};
 pub use inbox::{Inbox, Mail};
 pub use messages::{now, reading, rule_event, unique_thing};
 pub use stack::{Function, Stack};
+pub use tables::twin_of_table;
 pub use things::{Credentials, join};

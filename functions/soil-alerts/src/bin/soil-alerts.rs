@@ -7,6 +7,6 @@ use soil_alerts::{Config, Handler};
 async fn main() -> Result<(), lambda_runtime::Error> {
     let edge = Edge::start("soil-alerts");
     let config = Config::from_lookup(&process_environment)?;
-    let handler = Handler::new(&sdk_config().await, config);
+    let handler = Handler::new(&sdk_config().await, &config);
     edge.serve_event(async |event, invocation: &_| handler.handle(event, invocation).await).await
 }

@@ -1,0 +1,90 @@
+//! What the functions are told, and what they may do.
+
+use std::cell::RefCell;
+use std::collections::BTreeSet;
+
+use serde_json::Value;
+
+use crate::template::{Resource, repository, resources, target, written};
+
+/// Set for every function by the template's globals and read by `loam-runtime`.
+const FOR_ALL: [&str; 1] = ["STACK_NAME"];
+
+fn functions() -> Vec<Resource> {
+    resources("AWS::Lambda::Function")
+}
+
+/// The variables that a function's configuration asks for.
+fn asked_for(logical_id: &str) -> BTreeSet<String> {
+    let asked = RefCell::new(BTreeSet::new());
+    let lookup = |name: &str| {
+        asked.borrow_mut().insert(name.to_owned());
+        None
+    };
+    match logical_id {
+        "SoilAlerts" => drop(soil_alerts::Config::from_lookup(&lookup)),
+        "SoilAlertsSweep" => drop(soil_alerts::AlertsConfig::from_lookup(&lookup)),
+        "Telemetry" => drop(telemetry::Config::from_lookup(&lookup)),
+        other => panic!("the function {other} has no configuration here: add it to this match"),
+    }
+    asked.into_inner()
+}
+
+#[test]
+fn a_function_is_told_what_its_configuration_asks_for_and_nothing_else() {
+    for function in functions() {
+        let variables = function.at("/Environment/Variables").as_object().cloned().unwrap_or_default();
+        let told: BTreeSet<String> =
+            variables.keys().filter(|name| !FOR_ALL.contains(&name.as_str())).cloned().collect();
+        assert_eq!(told, asked_for(&function.id), "{}", function.id);
+        assert!(FOR_ALL.iter().all(|name| variables.contains_key(*name)), "{}", function.id);
+    }
+}
+
+#[test]
+fn a_functions_code_lies_where_the_build_puts_its_binary() {
+    let written = written();
+    let all = written.get("Resources").and_then(Value::as_object).unwrap();
+    let functions =
+        all.iter().filter(|(_, resource)| resource.get("Type").is_some_and(|kind| kind == "AWS::Serverless::Function"));
+    for (id, function) in functions {
+        let code = function.pointer("/Properties/CodeUri").and_then(Value::as_str).unwrap();
+        let binary = code.strip_prefix("target/lambda/").and_then(|rest| rest.strip_suffix('/')).unwrap();
+        let owner = std::fs::read_dir(repository().join("functions")).unwrap().flatten();
+        let source = format!("src/bin/{binary}.rs");
+        assert!(owner.into_iter().any(|folder| folder.path().join(&source).exists()), "{id}: no functions/*/{source}");
+    }
+}
+
+#[test]
+fn every_function_has_a_log_group_with_a_retention() {
+    let groups: BTreeSet<String> = resources("AWS::Logs::LogGroup")
+        .into_iter()
+        .filter(|group| !group.at("/RetentionInDays").is_null())
+        .map(|group| group.id)
+        .collect();
+    for function in functions() {
+        let group = target(function.at("/LoggingConfig/LogGroup")).unwrap_or_default();
+        assert!(groups.contains(&group), "{}: its log group {group:?} is not in the template", function.id);
+    }
+}
+
+#[test]
+fn no_role_has_a_wildcard_action() {
+    for role in resources("AWS::IAM::Role") {
+        for statement in statements(&role) {
+            let actions = statement.get("Action").cloned().unwrap_or_default();
+            let actions = actions.as_array().cloned().unwrap_or_else(|| vec![actions]);
+            for action in actions {
+                assert!(!action.as_str().unwrap_or("*").contains('*'), "{}: {action}", role.id);
+            }
+            assert_ne!(statement.get("Resource"), Some(&Value::from("*")), "{}: {statement}", role.id);
+        }
+    }
+}
+
+fn statements(role: &Resource) -> Vec<Value> {
+    let policies = role.at("/Policies").as_array().cloned().unwrap_or_default();
+    let documents = policies.into_iter().filter_map(|policy| policy.pointer("/PolicyDocument/Statement").cloned());
+    documents.flat_map(|statements| statements.as_array().cloned().unwrap_or_else(|| vec![statements])).collect()
+}

@@ -1,0 +1,75 @@
+//! Least privilege, both ways: what the stories call is granted, what is granted the stories use.
+
+use std::collections::BTreeMap;
+
+use loam_kit::Stack;
+use loam_kit::wiretap::{Account, Call, Grants, Names, Scenario, Wiretap, two_way};
+use serde_json::Value;
+
+use crate::soil_sweep::{Silence, Tables};
+use crate::{soil_alerts, telemetry};
+
+/// The calls of a story without faults.
+async fn calls_of<S: Scenario>(story: &S) -> Vec<Call> {
+    let wiretap = Wiretap::start(&Stack::deployed().endpoint).await.unwrap();
+    let world = story.world(&wiretap.endpoint()).await.unwrap_or_else(|error| panic!("{}: {error}", story.name()));
+    wiretap.clear_records();
+    story.deliver(&world).await.unwrap_or_else(|error| panic!("{}: {error}", story.name()));
+    wiretap.calls()
+}
+
+#[expect(clippy::disallowed_methods, reason = "a test's own edge")]
+fn template() -> Value {
+    let path = std::env::var("LOAM_TEMPLATE").unwrap_or_else(|_| panic!("run this test through `cargo xtask test`"));
+    serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap()
+}
+
+fn names(stack: &Stack, template: &Value) -> Names {
+    let kinds = template.pointer("/cloudformation/Resources").and_then(Value::as_object).unwrap();
+    let account = Account::default();
+    let arn = |(id, physical): (&String, &String)| {
+        let kind = kinds.get(id)?.get("Type")?.as_str()?;
+        let Account { partition, region, id: owner } = &account;
+        let arn = match kind {
+            "AWS::SNS::Topic" => physical.clone(),
+            "AWS::SQS::Queue" => format!("arn:{partition}:sqs:{region}:{owner}:{}", physical.rsplit('/').next()?),
+            "AWS::DynamoDB::Table" => format!("arn:{partition}:dynamodb:{region}:{owner}:table/{physical}"),
+            _ => return None,
+        };
+        Some((id.clone(), arn))
+    };
+    let arns: BTreeMap<_, _> = stack.resources.iter().filter_map(arn).collect();
+    Names { arns, stack: stack.stack.clone(), ..Names::default() }
+}
+
+fn assert_exact(function: &str, calls: &[Call]) {
+    assert!(!calls.is_empty());
+    let (stack, template) = (Stack::deployed(), template());
+    let grants = Grants::from_template(&template, function, &names(&stack, &template)).unwrap();
+    let difference = two_way(calls, &grants, &Account::default());
+    println!("{function}: {difference}");
+    assert!(difference.is_exact(), "{function}: {difference}");
+}
+
+#[tokio::test]
+async fn soil_alerts_may_do_exactly_what_it_does() {
+    let mut calls = Vec::new();
+    for story in &soil_alerts::STORIES {
+        calls.extend(calls_of(story).await);
+    }
+    assert_exact("SoilAlerts", &calls);
+}
+
+#[tokio::test]
+async fn the_sweep_may_do_exactly_what_it_does() {
+    assert_exact("SoilAlertsSweep", &calls_of(&Silence(Tables::OfTheStack)).await);
+}
+
+#[tokio::test]
+async fn telemetry_may_do_exactly_what_it_does() {
+    let mut calls = Vec::new();
+    for story in &telemetry::STORIES {
+        calls.extend(calls_of(story).await);
+    }
+    assert_exact("Telemetry", &calls);
+}

@@ -1,0 +1,35 @@
+//! What happens when a function dies, loses an answer or is throttled at any of its AWS calls.
+//!
+//! Each capability adds its user stories to its own list; the loops below run over all of them.
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a panic is how a test fails")]
+#![expect(clippy::print_stdout, reason = "the figures of a run are its result")]
+
+mod grants;
+mod soil_alerts;
+mod soil_sweep;
+mod telemetry;
+
+use std::time::Duration;
+
+use loam_kit::Stack;
+use loam_kit::wiretap::{Scenario, Strain, crash_everywhere, strain_everywhere};
+
+/// The functions' time is 30 s, and 500 ms of it are left for telling Lambda.
+const BOUND: Duration = Duration::from_millis(29_500);
+
+/// Stops the handler before and after each call, delivers again, compares.
+async fn survives_crashes(scenario: &impl Scenario) {
+    let report = crash_everywhere(scenario, &Stack::deployed().endpoint).await.unwrap();
+    println!("{report}");
+    assert!(report.is_clean(), "{report}");
+}
+
+/// Refuses each call once, three times and always, as the services throttle, fail, and leave parts undone.
+async fn survives_strain(scenario: &impl Scenario) {
+    for strain in [Strain::Throttled, Strain::Unavailable, Strain::Unprocessed] {
+        let report = strain_everywhere(scenario, &Stack::deployed().endpoint, BOUND, strain).await.unwrap();
+        println!("{report}");
+        assert!(report.failures.is_empty(), "{report}");
+        assert!(report.is_clean() || strain == Strain::Unprocessed, "{report}");
+    }
+}

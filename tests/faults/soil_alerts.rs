@@ -1,0 +1,183 @@
+//! soil-alerts: a message of a device, in both modes.
+
+use aws_sdk_dynamodb::types::AttributeValue;
+use loam_domain::{ThingName, Timestamp};
+use loam_kit::wiretap::Scenario;
+use loam_kit::{DeadLetterQueue, Inbox, Stack, now, reading, rule_event, unique_thing};
+use loam_runtime::Invocation;
+use serde_json::{Value, json};
+use soil_alerts::{AlertFailure, Config, Handler};
+
+use crate::{survives_crashes, survives_strain};
+
+/// A story: what stands in the tables, and the message that comes.
+pub(crate) struct Story {
+    name: &'static str,
+    mode: &'static str,
+    /// The rows of the rules' table: scope (`{thing}` stands for the thing's name), attribute, value.
+    rules: &'static [(&'static str, &'static str, &'static str)],
+    /// Messages that were dealt with before, by humidity.
+    before: &'static [f64],
+    message: fn(Timestamp) -> Value,
+}
+
+pub(crate) const STORIES: [Story; 6] = [
+    Story {
+        name: "classic: a batch with a dry and a bad reading",
+        mode: "classic",
+        rules: &[],
+        before: &[],
+        message: |at| json!([reading("Balcony", &json!(20), at), {"name": "Balcony"}]),
+    },
+    Story {
+        name: "smart: a dry reading opens an episode",
+        mode: "smart",
+        rules: &[],
+        before: &[],
+        message: |at| reading("Balcony", &json!(20), at),
+    },
+    Story {
+        name: "smart: a moist reading ends it",
+        mode: "smart",
+        rules: &[],
+        before: &[20.0],
+        message: |at| reading("Balcony", &json!(50), at),
+    },
+    Story {
+        name: "smart: a batch opens and ends an episode under a type's rule",
+        mode: "smart",
+        rules: &[
+            ("thing/{thing}", "thingType", "pot-{thing}"),
+            ("type/pot-{thing}", "rules", r#"[{"path":"humidity","threshold":60,"noDataSeconds":600}]"#),
+        ],
+        before: &[],
+        message: |at| json!([reading("Balcony", &json!(50), at), reading("Balcony", &json!(70), at.plus_millis(1))]),
+    },
+    Story {
+        name: "smart: a message that is no JSON",
+        mode: "smart",
+        rules: &[],
+        before: &[],
+        message: |_| json!("humidity=20"),
+    },
+    Story {
+        name: "smart: a moist reading is only remembered",
+        mode: "smart",
+        rules: &[],
+        before: &[],
+        message: |at| reading("Balcony", &json!(50), at),
+    },
+];
+
+/// One run's world.
+pub(crate) struct World {
+    handler: Handler,
+    thing: ThingName,
+    event: Value,
+    invocation: Invocation,
+    inbox: Inbox,
+    dead_letters: DeadLetterQueue,
+    table: aws_sdk_dynamodb::Client,
+    states: String,
+}
+
+/// What is left after a run: the distinct notices, the alarm's status, notices that still wait, the distinct refusals.
+#[derive(Debug, PartialEq)]
+pub(crate) struct Left {
+    notices: Vec<(String, String)>,
+    status: Option<String>,
+    waiting: usize,
+    refused: Vec<String>,
+}
+
+impl Scenario for Story {
+    type World = World;
+    type State = Left;
+    type Error = AlertFailure;
+
+    fn name(&self) -> &str {
+        self.name
+    }
+
+    async fn world(&self, endpoint: &str) -> Result<World, AlertFailure> {
+        let stack = Stack::deployed();
+        let function = stack.function("SoilAlerts");
+        let lookup =
+            |name: &str| if name == "ALERT_MODE" { Some(self.mode.to_owned()) } else { function.variable(name) };
+        let config = Config::from_lookup(&lookup).unwrap();
+        let (thing, admin, at) = (unique_thing("fault"), stack.admin().await, now());
+        let table = aws_sdk_dynamodb::Client::new(&admin);
+        self.write_rules(&table, &config.alerts.rules_table, &thing).await;
+        let handler = Handler::new(&stack.role_of(function, endpoint).await, &config);
+        let invocation = Invocation { request_id: "fault".to_owned(), now: at };
+        for (index, humidity) in (1_i64..).zip(self.before) {
+            let earlier = at.plus_millis(index - 10_000);
+            let payload = reading("Balcony", &json!(humidity), earlier).to_string();
+            handler.handle(rule_event(&thing, payload.as_bytes(), earlier), &invocation).await?;
+        }
+        let message = (self.message)(at);
+        let payload = message.as_str().map_or_else(|| message.to_string(), str::to_owned);
+        Ok(World {
+            event: rule_event(&thing, payload.as_bytes(), at),
+            inbox: Inbox::open(&admin, stack.output("AlertsTopic"), thing.as_str()).await,
+            dead_letters: DeadLetterQueue::new(&admin, stack.output("SoilAlertsDeadLetters")),
+            states: config.alerts.states_table.clone(),
+            handler,
+            thing,
+            invocation,
+            table,
+        })
+    }
+
+    async fn deliver(&self, world: &World) -> Result<(), AlertFailure> {
+        world.handler.handle(world.event.clone(), &world.invocation).await
+    }
+
+    async fn state(&self, world: &World) -> Result<Left, AlertFailure> {
+        let (status, waiting) = world.stored().await;
+        let mut notices: Vec<_> =
+            world.inbox.take().await.into_iter().map(|mail| (mail.subject, mail.message)).collect();
+        let kept = world.dead_letters.about(world.thing.as_str()).await;
+        let code = |kept: Value| kept.get("code").and_then(Value::as_str).unwrap_or("no code").to_owned();
+        let mut refused: Vec<_> = kept.into_iter().map(code).collect();
+        [notices.sort(), refused.sort()].into_iter().for_each(drop);
+        notices.dedup();
+        refused.dedup();
+        Ok(Left { notices, status, waiting, refused })
+    }
+}
+
+impl Story {
+    async fn write_rules(&self, table: &aws_sdk_dynamodb::Client, rules: &str, thing: &ThingName) {
+        for (scope, attribute, value) in self.rules {
+            let text = |text: &str| AttributeValue::S(text.replace("{thing}", thing.as_str()));
+            let put = table.put_item().table_name(rules).item("scope", text(scope)).item(*attribute, text(value));
+            put.send().await.unwrap();
+        }
+    }
+}
+
+impl World {
+    async fn stored(&self) -> (Option<String>, usize) {
+        let get = self.table.get_item().table_name(&self.states).consistent_read(true);
+        let get = get.key("thing", AttributeValue::S(self.thing.to_string()));
+        let item = get.key("rule", AttributeValue::S("humidity".to_owned())).send().await.unwrap().item;
+        let text = |name: &str| item.as_ref().and_then(|item| item.get(name)?.as_s().ok().cloned());
+        let state: Value = text("state").map(|json| serde_json::from_str(&json).unwrap()).unwrap_or_default();
+        (text("status"), state.get("outbox").and_then(Value::as_array).map_or(0, Vec::len))
+    }
+}
+
+#[tokio::test]
+async fn a_crash_at_any_call_changes_nothing_in_the_end() {
+    for story in &STORIES {
+        survives_crashes(story).await;
+    }
+}
+
+#[tokio::test]
+async fn throttling_and_failures_at_any_call_never_make_a_wrong_success() {
+    for story in &STORIES {
+        survives_strain(story).await;
+    }
+}

@@ -1,0 +1,34 @@
+//! Batches that succeed although nothing of them was done.
+
+use bytes::Bytes;
+use http_body_util::Full;
+use hyper::Response;
+use serde_json::{Value, json};
+
+use super::answer::{Answer, throttled};
+use super::call::{Call, Service};
+
+/// The answer that gives all entries of a batch back; for a call that is no such batch, that of throttling.
+///
+/// DynamoDB: `UnprocessedItems` and `UnprocessedKeys` have the form of the request's `RequestItems` (API Reference,
+/// BatchWriteItem and BatchGetItem). SQS: `Failed` has an entry for each (API Reference, BatchResultErrorEntry).
+pub(super) fn unprocessed(call: &Call) -> Answer {
+    let body: Value = serde_json::from_slice(&call.body).unwrap_or_default();
+    let items = || body.get("RequestItems").cloned().unwrap_or_default();
+    match (&call.service, call.operation.name()) {
+        (Service::DynamoDb, "BatchWriteItem") => success(&json!({ "UnprocessedItems": items() })),
+        (Service::DynamoDb, "BatchGetItem") => success(&json!({ "Responses": {}, "UnprocessedKeys": items() })),
+        (Service::Sqs, "SendMessageBatch" | "DeleteMessageBatch" | "ChangeMessageVisibilityBatch") => {
+            let entries = body.get("Entries").and_then(Value::as_array).into_iter().flatten();
+            let failed = entries.filter_map(|entry| entry.get("Id")).map(|id| {
+                json!({ "Id": id, "SenderFault": false, "Code": "RequestThrottled", "Message": "Refused by the wiretap." })
+            });
+            success(&json!({ "Successful": [], "Failed": failed.collect::<Vec<_>>() }))
+        }
+        _no_batch => throttled(&call.service),
+    }
+}
+
+fn success(body: &Value) -> Answer {
+    Response::new(Full::new(Bytes::from(body.to_string())))
+}
