@@ -4,6 +4,7 @@ Every call is right for AWS as well. Run it again and nothing is made twice.
 """
 
 import argparse
+import os
 from pathlib import Path
 from typing import Any
 
@@ -56,8 +57,10 @@ def _root_ca(endpoint: str | None, out: Path) -> Path | None:
     """The certificate that devices check the broker with. On AWS that is Amazon Root CA 1, which a person fetches."""
     path = out / "root-ca.pem"
     pem = aws.fetch(endpoint, "/_ministack/iot/ca.pem") if endpoint else None
-    if pem:
-        path.write_bytes(pem)
+    if pem and not (path.exists() and path.read_bytes() == pem):  # never empty for somebody who reads it meanwhile
+        fresh = path.with_name(f"{path.name}.{os.getpid()}")
+        fresh.write_bytes(pem)
+        fresh.replace(path)
     return path if path.exists() else None
 
 

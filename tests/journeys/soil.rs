@@ -63,16 +63,13 @@ async fn every_kind_of_bad_message_is_kept_and_the_good_ones_still_alert() {
 }
 
 async fn codes_of_all_kept(world: &World, count: usize) -> Vec<String> {
-    let kept = tokio::sync::Mutex::new(Vec::<Value>::new());
-    eventually(&format!("{count} kept messages"), async || {
-        let found = world.alert_dead_letters.about(world.thing.as_str()).await;
-        let mut kept = kept.lock().await;
-        kept.extend(found);
-        (kept.len() >= count).then_some(())
+    let kept = eventually(&format!("{count} kept messages"), async || {
+        let kept = world.alert_dead_letters.about(world.thing.as_str()).await;
+        (kept.len() >= count).then_some(kept)
     })
     .await;
     let code = |kept: &Value| kept["code"].as_str().unwrap_or("no code").to_owned();
-    let mut codes: Vec<_> = kept.lock().await.iter().map(code).collect();
+    let mut codes: Vec<_> = kept.iter().map(code).collect();
     codes.sort();
     codes
 }

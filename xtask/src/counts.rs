@@ -17,12 +17,13 @@ impl Counts {
 
     /// What a runner's summary line counts; `None` for any other line. nextest, libtest and pytest are understood.
     pub(crate) fn in_line(line: &str) -> Option<Self> {
+        // Not trimmed: nextest shows what a failed test said, libtest's own summary included, indented.
+        if let Some(rest) = line.strip_prefix("test result: ") {
+            return Some(sum(rest.split_once(". ")?.1));
+        }
         let line = line.trim();
         if let Some(rest) = line.strip_prefix("Summary [") {
             return Some(sum(rest.split_once("run:")?.1));
-        }
-        if let Some(rest) = line.strip_prefix("test result: ") {
-            return Some(sum(rest.split_once(". ")?.1));
         }
         let line = line.trim_matches(['=', ' ']);
         let (counted, time) = line.rsplit_once(" in ")?;
@@ -70,6 +71,12 @@ mod tests {
 
     fn counts(passed: u64, failed: u64) -> Option<Counts> {
         Some(Counts { passed, failed })
+    }
+
+    #[test]
+    fn a_failed_tests_own_summary_within_nextests_report_is_not_counted_again() {
+        let line = "    test result: FAILED. 0 passed; 1 failed; 0 ignored; 0 measured; 4 filtered out";
+        assert_eq!(Counts::in_line(line), None);
     }
 
     #[test]

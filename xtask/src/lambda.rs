@@ -28,7 +28,8 @@ pub(crate) fn run(project: &Project, architecture: LambdaArchitecture) -> Result
         let bootstrap = folder.join(program).join("bootstrap");
         elf::check(&bootstrap, expected)?;
         let size = fs::metadata(&bootstrap).map_err(|error| Failure::io("look at", &bootstrap, &error))?.len();
-        terminal::say(&format!("{:>9} bytes  {}", size, bootstrap.display()));
+        let shown = bootstrap.strip_prefix(project.root()).unwrap_or(&bootstrap).display();
+        terminal::say(&format!("{size:>9} bytes  {shown}"));
     }
     let name = architecture.name();
     terminal::say(&format!("Next: sam deploy --guided   (Architecture: {name})"));

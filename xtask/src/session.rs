@@ -14,6 +14,7 @@ use crate::project::{Project, make_folder, read_text};
 use crate::staging::Staging;
 use crate::state::Running;
 use crate::terminal;
+use crate::up::WATCH;
 
 pub(crate) struct Session<'a> {
     pub(crate) project: &'a Project,
@@ -58,6 +59,7 @@ impl<'a> Session<'a> {
         deploy::deploy(self.project, &self.local, staging, keys)?;
         let stack = deploy::furnish(self.project, &self.local, keys)?;
         self.running.deployed = wanted;
+        self.end_found(WATCH);
         self.running.save(&self.local.folder)?;
         Ok(stack)
     }
@@ -69,6 +71,13 @@ impl<'a> Session<'a> {
         }
         let log = self.local.log(&format!("{name}.log"));
         self.adopt(Started::new(name, command, &log)?)
+    }
+
+    // The watcher holds on to the topic and the bucket that it began with.
+    fn end_found(&mut self, name: &str) {
+        for member in self.running.members.extract_if(.., |member| member.name == name) {
+            member.end();
+        }
     }
 
     fn adopt(&mut self, started: Started) -> Result<(), Failure> {

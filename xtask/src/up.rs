@@ -30,7 +30,7 @@ pub(crate) const INSTANCE: &str = "local";
 /// The program that reads mails and archived keys.
 pub(crate) const WATCH: &str = "watch";
 /// On a busy machine; one second is usual.
-const WATCH_DEADLINE: Duration = Duration::from_secs(30);
+const WATCH_DEADLINE: Duration = Duration::from_secs(15);
 const LOOK: Duration = Duration::from_millis(50);
 
 pub(crate) fn run(project: &Project, options: &UpOptions) -> Result<ExitCode, Failure> {
@@ -115,22 +115,44 @@ fn watch(session: &Session<'_>, keys: &Keys) -> Command {
     command
 }
 
-/// Waits for the watcher's first line.
+/// Waits until the watcher listens. One that takes too long is not worth failing for: a notice may be missed then.
 fn wait_until_watching(session: &Session<'_>) -> Result<(), Failure> {
     let log = session.local.log(&format!("{WATCH}.log"));
     let mut progress = Progress::start("watch notices and archive");
     let begun = Instant::now();
-    while !std::fs::read_to_string(&log).is_ok_and(|said| said.contains("\"kind\"")) {
+    while !std::fs::read_to_string(&log).is_ok_and(|said| is_watching(&said)) {
         session.project.interrupt.check()?;
-        progress.tick("waiting for its first line");
-        let runs = session.running.members.iter().any(|member| member.name == WATCH && member.runs());
-        if !runs || begun.elapsed() > WATCH_DEADLINE {
+        progress.tick("waiting until it listens");
+        if !session.running.members.iter().any(|member| member.name == WATCH && member.runs()) {
             progress.done(false);
             process::show_log_tail(&log);
             return Err(Failure::new("watch", format!("the watcher did not start. Its log is {}.", log.display())));
+        }
+        if begun.elapsed() > WATCH_DEADLINE {
+            progress.done(false);
+            terminal::note("  the watcher has not said yet that it listens: the first notices may be missing below");
+            return Ok(());
         }
         rest(LOOK);
     }
     progress.done(true);
     Ok(())
+}
+
+/// Whether the watcher's log holds its greeting, or events already.
+fn is_watching(log: &str) -> bool {
+    log.lines().any(|line| line.starts_with("loam_local watch: listening to ") || line.starts_with(r#"{"kind""#))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_watcher_listens_once_it_says_so_and_not_when_it_only_says_something() {
+        assert!(is_watching("loam_local watch: listening to arn:aws:sns:us-east-1:000000000000:t\n"));
+        assert!(is_watching("{\"kind\": \"archived\"}\n"));
+        assert!(!is_watching("loam_local watch: the stack has no output AlertsTopic [output-not-found]\n"));
+        assert!(!is_watching(""));
+    }
 }

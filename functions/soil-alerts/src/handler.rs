@@ -55,7 +55,7 @@ impl Handler {
         }
         let readings: Vec<_> = message.readings.accepted.iter().map(|(_, reading)| reading).collect();
         let notices = match self.mode {
-            Mode::Smart => self.alerts.apply(&message.thing, &readings, message.received_at).await?.notices,
+            Mode::Smart => self.alerts.apply(&message.thing, &readings, message.received_at, now).await?.notices,
             Mode::Classic => self.tell_of_each(message, &readings).await?,
         };
         metrics::counter!("Readings").increment(readings.len() as u64);

@@ -10,11 +10,13 @@
 )]
 
 mod histories;
+#[path = "histories/model.rs"]
+mod model;
 
 use std::collections::BTreeSet;
 
-use histories::model::{Outcome, play};
 use histories::{History, Kind, histories, oracle};
+use model::{Outcome, play};
 use soil_alerts::smart::{NoticeKind, Status};
 
 fn number_of(variable: &str, default: u64) -> u64 {

@@ -1,14 +1,19 @@
 //! The handler against the local AWS, under the function's own role.
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a panic is how a test fails")]
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use loam_domain::{ThingName, Timestamp};
 use loam_kit::{DeadLetterQueue, Stack, eventually, now, reading, rule_event, unique_thing};
 use loam_runtime::{BatchItem, Invocation};
-use serde_json::{Value, json};
+use proptest::collection::vec;
+use proptest::prelude::{Just, Strategy, prop_oneof};
+use proptest::strategy::ValueTree as _;
+use proptest::test_runner::TestRunner;
+use serde_json::{Value as Json, json};
 use telemetry::aggregate::Aggregate;
-use telemetry::point::{HOUR_MILLIS, Metric, Sample};
+use telemetry::point::{HOUR_MILLIS, Metric, Sample, Value};
 use telemetry::{Config, Handler, Span, Store};
 
 /// The start of an hour, a few hours ago: readings of a test lie in it, wherever in an hour the test runs.
@@ -18,6 +23,7 @@ fn some_hour() -> Timestamp {
 }
 
 /// One test's world: a thing of its own, its rows and its dead letters.
+#[derive(Clone)]
 struct World {
     handler: Handler,
     rows: Store,
@@ -45,6 +51,11 @@ impl World {
             thing: unique_thing(purpose),
             hour: some_hour(),
         }
+    }
+
+    /// The same clients, with another thing.
+    fn another(&self, purpose: &str) -> Self {
+        Self { thing: unique_thing(purpose), ..self.clone() }
     }
 
     fn at(&self, millis: i64) -> Timestamp {
@@ -87,7 +98,7 @@ impl World {
         self.rows.latest(&self.thing).await.unwrap()[&Metric::parse(metric).unwrap()]
     }
 
-    async fn kept(&self) -> Value {
+    async fn kept(&self) -> Json {
         eventually("a kept message", async || self.dead_letters.about(self.thing.as_str()).await.pop()).await
     }
 }
@@ -148,33 +159,69 @@ async fn a_batch_of_250_readings_needs_three_transactions_and_a_repeat_of_it_cha
     }
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn eight_handlers_at_once_count_each_reading_of_an_hour_once() {
-    let world = std::sync::Arc::new(World::new("rivals").await);
-    let rivals = (0..8).map(|rival: i64| {
-        let world = world.clone();
-        tokio::spawn(async move {
-            // Each delivers a third of all readings in an order of its own; the SDK's and the queue's part of trying
-            // again is played by the loop.
-            let mut left: Vec<_> = (0..24).filter(|at| (at + rival) % 3 == 0).collect();
-            left.rotate_left(usize::try_from(rival).unwrap());
-            while !left.is_empty() {
-                let failed = world.deliver(left.iter().map(|at| world.soil(*at, 0.1 * *at as f64))).await;
-                let failed: BTreeSet<usize> = failed.iter().map(|place| place.parse().unwrap()).collect();
-                let mut place = 0..;
-                left.retain(|_| failed.contains(&place.next().unwrap()));
-            }
+/// Delivers messages in batches of up to 10 until none comes again, as the queue does.
+async fn deliver_as_the_queue_does(world: &World, bodies: Vec<String>) {
+    for batch in bodies.chunks(10) {
+        let mut left = batch.to_vec();
+        while !left.is_empty() {
+            let failed = world.deliver(left.clone()).await;
+            left = failed.iter().map(|place| left[place.parse::<usize>().unwrap()].clone()).collect();
+        }
+    }
+}
+
+/// Readings: milliseconds after the test's hour began, and humidity.
+type Readings = Vec<(i64, f64)>;
+
+/// Up to 50 readings in two hours, on few milliseconds so that they meet; and the same 1 to 5 times each, shuffled.
+fn history() -> impl Strategy<Value = (Readings, Readings)> {
+    let millis = (0..2_i64, 0..30_i64).prop_map(|(hour, millis)| hour * HOUR_MILLIS + millis);
+    let readings = vec((millis, prop_oneof![Just(0.1), Just(35.0), -100.0..100.0_f64]), 1..50);
+    readings.prop_flat_map(|readings| {
+        let copies = vec(1..=5_usize, readings.len());
+        (Just(readings), copies).prop_flat_map(|(readings, copies)| {
+            let sent = readings.iter().zip(copies).flat_map(|(reading, copies)| std::iter::repeat_n(*reading, copies));
+            let sent = sent.collect::<Vec<_>>();
+            (Just(readings), Just(sent).prop_shuffle())
         })
-    });
-    for rival in rivals.collect::<Vec<_>>() {
-        rival.await.unwrap();
+    })
+}
+
+/// What the hours must say of readings, each counted once.
+fn hours_of(world: &World, readings: &[(i64, f64)]) -> Vec<(i64, Aggregate)> {
+    let mut hours: BTreeMap<i64, BTreeMap<(Timestamp, Value), Sample>> = BTreeMap::new();
+    for (millis, number) in readings {
+        let (measured_at, value) = (world.at(*millis), Value::new(*number).unwrap());
+        let sample = Sample { measured_at, value, received_at: measured_at };
+        hours.entry(millis / HOUR_MILLIS).or_default().insert((measured_at, value), sample);
     }
-    assert_eq!(world.samples().await.len(), 24);
-    let one_after_the_other = World::new("alone").await;
-    for at in 0..24 {
-        one_after_the_other.deliver([one_after_the_other.soil(at, 0.1 * at as f64)]).await;
+    let merged =
+        |samples: BTreeMap<_, Sample>| samples.values().map(Aggregate::of).reduce(|all, one| all.merge(&one)).unwrap();
+    hours.into_iter().map(|(hour, samples)| (hour, merged(samples))).collect()
+}
+
+/// 24 histories from one seed, each from 8 handlers at once.
+#[tokio::test(flavor = "multi_thread")]
+async fn dozens_of_histories_from_eight_handlers_at_once_end_in_the_rows_of_their_distinct_readings() {
+    let mut chance = TestRunner::deterministic();
+    let first = World::new("histories").await;
+    for _ in 0..24 {
+        let (readings, sent) = history().new_tree(&mut chance).unwrap().current();
+        let world = Arc::new(first.another("history"));
+        let rivals = (0..8).map(|rival| {
+            let share = sent.iter().skip(rival).step_by(8);
+            let bodies: Vec<_> = share.map(|(millis, number)| world.soil(*millis, *number)).collect();
+            let world = world.clone();
+            tokio::spawn(async move { deliver_as_the_queue_does(&world, bodies).await })
+        });
+        for rival in rivals.collect::<Vec<_>>() {
+            rival.await.unwrap();
+        }
+        assert_eq!(world.hours().await, hours_of(&world, &readings));
+        let newest = readings.iter().map(|(millis, number)| (*millis, Value::new(*number).unwrap())).max().unwrap();
+        let latest = world.latest("humidity").await;
+        assert_eq!((latest.measured_at.millis_since(world.hour), latest.value), newest);
     }
-    assert_eq!(figures(&world.hours().await[0].1), figures(&one_after_the_other.hours().await[0].1));
 }
 
 #[tokio::test]

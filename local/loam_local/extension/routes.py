@@ -12,6 +12,7 @@ from loam_local.extension.replace import original, replace
 
 _before: Callable[..., Any]
 _CREDENTIALS = "/_loam/credentials/"
+_MESSAGES = "/_loam/messages/"
 
 
 def install() -> None:
@@ -29,6 +30,8 @@ async def _handle(method: str, path: str, headers: dict[str, str], query: dict[s
         return _json(200, {"mqttPort": int(os.environ["IOT_MTLS_PORT"]), "region": os.environ["MINISTACK_REGION"]})
     if method == "GET" and path.startswith(_CREDENTIALS):
         return _credentials(path.removeprefix(_CREDENTIALS))
+    if method == "GET" and path.startswith(_MESSAGES):
+        return _messages(path.removeprefix(_MESSAGES))
     return await _before(method, path, headers, query, request_id)
 
 
@@ -47,6 +50,20 @@ def _credentials(name: str) -> Any:
         made = lambda_runtime.execution_credentials(function["config"])
     return _json(200, {"accessKeyId": made["AWS_ACCESS_KEY_ID"], "secretAccessKey": made["AWS_SECRET_ACCESS_KEY"],
                        "sessionToken": made["AWS_SESSION_TOKEN"]})
+
+
+def _messages(name: str) -> Any:
+    """The bodies of all messages of a queue, visible or not: tests share the dead-letter queues, and a look by
+    ReceiveMessage would hide them from each other."""
+    from ministack.core.responses import request_scope
+    from ministack.services import sqs
+
+    with request_scope(os.environ.get("MINISTACK_ACCOUNT_ID", "000000000000"), os.environ["MINISTACK_REGION"]):
+        try:
+            queue = sqs._get_q(name)
+        except sqs._Err:
+            return _json(404, {"message": f"no queue {name}"})
+    return _json(200, {"messages": [message["body"] for message in queue["messages"]]})
 
 
 def _json(status: int, body: dict[str, Any]) -> Any:

@@ -83,6 +83,15 @@ impl Stack {
         self.client_config(&self.admin, &self.endpoint).await
     }
 
+    /// The administrator's key and the region, as variables for a command.
+    pub(crate) fn admin_variables(&self) -> [(&'static str, &str); 3] {
+        [
+            ("AWS_ACCESS_KEY_ID", &self.admin.access_key_id),
+            ("AWS_SECRET_ACCESS_KEY", &self.admin.secret_access_key),
+            ("AWS_REGION", &self.region),
+        ]
+    }
+
     /// The administrator's key, through `endpoint`: for handlers on tables that are not the stack's.
     pub async fn admin_through(&self, endpoint: &str) -> SdkConfig {
         self.client_config(&self.admin, endpoint).await

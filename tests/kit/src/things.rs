@@ -36,6 +36,7 @@ pub async fn join(stack: &Stack, things: &[&str]) -> Vec<Credentials> {
         .args(["--mqtt-port", &stack.mqtt_port.to_string(), "--out"])
         .arg(&stack.things_folder)
         .env("PYTHONPATH", local)
+        .envs(stack.admin_variables())
         .stderr(Stdio::inherit())
         .output()
         .await

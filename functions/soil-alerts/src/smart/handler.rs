@@ -13,8 +13,9 @@ const TRIES: u32 = 12;
 /// After a lost condition: a little longer each time.
 const PAUSE: Duration = Duration::from_millis(7);
 
-/// How long whoever committed a notice and lives is given to send it.
-const PATIENCE: Duration = Duration::from_secs(1);
+/// How long whoever committed a notice and lives is given to send it: so many looks, so far apart.
+const LOOKS: u32 = 10;
+const BETWEEN_LOOKS: Duration = Duration::from_millis(200);
 
 /// Smart mode's shell: load, decide, save, send, clear; it chooses nothing.
 ///
@@ -26,7 +27,6 @@ pub struct Alerts {
     pub(super) rules: RuleStore,
     pub(super) notices: Notices,
     pub(super) threshold: f64,
-    patience: Duration,
 }
 
 /// What became of a message.
@@ -42,10 +42,11 @@ impl Alerts {
     /// The alerts in these tables, told to `notices`; where nobody wrote a rule, humidity below `threshold` is dry.
     #[must_use]
     pub const fn new(states: StateStore, rules: RuleStore, notices: Notices, threshold: f64) -> Self {
-        Self { states, rules, notices, threshold, patience: PATIENCE }
+        Self { states, rules, notices, threshold }
     }
 
-    /// Judges the readings of one message of `thing`, which AWS IoT took at `received_at`, under each of its rules.
+    /// Judges the readings of one message of `thing`, which AWS IoT took at `received_at`, under each of its rules;
+    /// `now` is the clock of this run.
     ///
     /// # Errors
     /// [`AlertFailure`]: the message must come again; what was done by then is not done a second time.
@@ -54,13 +55,14 @@ impl Alerts {
         thing: &ThingName,
         readings: &[&Reading],
         received_at: Timestamp,
+        now: Timestamp,
     ) -> Result<Applied, AlertFailure> {
         let mut applied = Applied::default();
         for rule in self.rules.rules(thing, self.threshold).await? {
             let path = rule.path();
             let observations: Vec<_> = readings.iter().filter_map(|reading| Observation::of(reading, path)).collect();
             if !observations.is_empty() {
-                let one = self.apply_rule(thing, &rule, &observations, received_at).await?;
+                let one = self.apply_rule(thing, &rule, &observations, (received_at, now)).await?;
                 applied = applied.and(one);
             }
         }
@@ -72,7 +74,7 @@ impl Alerts {
         thing: &ThingName,
         rule: &AlertRule,
         observations: &[Observation],
-        received_at: Timestamp,
+        (received_at, now): (Timestamp, Timestamp),
     ) -> Result<Applied, AlertFailure> {
         for attempt in 0..TRIES {
             tokio::time::sleep(PAUSE * attempt).await;
@@ -81,26 +83,30 @@ impl Alerts {
                 Decision::Unchanged(tally) => {
                     return Ok(Applied { tally, notices: self.send_what_waits(thing, &state).await? });
                 }
-                Decision::Save(next, tally) => match self.states.save(&next).await {
-                    Ok(()) => {
-                        return Ok(Applied { tally, notices: self.send(thing, *next, |state| state.to_send()).await? });
+                Decision::Save(next, tally) => {
+                    let next = next.committed_at(now);
+                    match self.states.save(&next).await {
+                        Ok(()) => return Ok(Applied { tally, notices: self.send(thing, next, State::to_send).await? }),
+                        Err(StoreError::Conflict) => {}
+                        Err(error) => return Err(error.into()),
                     }
-                    Err(StoreError::Conflict) => {}
-                    Err(error) => return Err(error.into()),
-                },
+                }
             }
         }
         Err(StoreError::Conflict.into())
     }
 
     /// A repeat has nothing to change, but the run before it may have died between saving and sending. If it lives, it
-    /// sends in this moment; so look again a little later, and send what is still there.
+    /// sends in this moment; so look again for a while, and send what is still there then.
     async fn send_what_waits(&self, thing: &ThingName, seen: &State) -> Result<usize, AlertFailure> {
-        if seen.outbox.is_empty() {
-            return Ok(0);
+        let mut state = seen.clone();
+        for _ in 0..LOOKS {
+            if state.still_waiting(seen).is_empty() {
+                return Ok(0);
+            }
+            tokio::time::sleep(BETWEEN_LOOKS).await;
+            state = self.states.load(thing, &seen.path).await?;
         }
-        tokio::time::sleep(self.patience).await;
-        let state = self.states.load(thing, &seen.path).await?;
         self.send(thing, state, |state| state.still_waiting(seen)).await
     }
 

@@ -50,7 +50,7 @@ pub struct Notice {
     pub subject: String,
     /// The text; one line of UTF-8.
     pub body: String,
-    /// When it became due.
+    /// When it was committed.
     pub at: Timestamp,
     /// The version of the state that it came with: whoever saved that version sends it.
     pub committed: u64,

@@ -130,6 +130,15 @@ impl State {
         self.barrier
     }
 
+    /// This version, about to be saved at `now` by the clock of whoever does it: the minute after which its notices
+    /// count as left behind begins. (A message may be judged long after it arrived.)
+    #[must_use]
+    pub fn committed_at(mut self, now: Timestamp) -> Self {
+        let version = self.version;
+        self.outbox.iter_mut().filter(|notice| notice.committed == version).for_each(|notice| notice.at = now);
+        self
+    }
+
     /// The notices that whoever saved this version has to send: those that came with it.
     #[must_use]
     pub fn to_send(&self) -> Vec<Notice> {

@@ -6,7 +6,6 @@ use proptest::test_runner::{RngAlgorithm, TestRng};
 use serde_json::json;
 use soil_alerts::smart::{AlertRule, Observation, RuleSpec, Sample};
 
-pub(crate) mod model;
 pub(crate) mod oracle;
 
 /// The most readings in one history.

@@ -8,7 +8,7 @@ use proptest::prelude::RngExt as _;
 use proptest::test_runner::TestRng;
 use soil_alerts::smart::{Decision, Notice, State, decide};
 
-use super::{Event, HANDLERS, History, chance};
+use crate::histories::{Event, HANDLERS, History, chance};
 
 /// What came of a history.
 #[derive(Debug)]

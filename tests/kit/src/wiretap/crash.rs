@@ -4,7 +4,7 @@ use std::fmt;
 
 use super::fault::{Fault, Rule, When};
 use super::record::{Record, distinct};
-use super::scenario::{Scenario, Stage, same};
+use super::scenario::{Scenario, Stage, in_a_few, same};
 
 /// On which side of a call the handler is stopped.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -80,15 +80,15 @@ impl fmt::Display for CrashReport {
 pub async fn crash_everywhere<S: Scenario>(scenario: &S, upstream: &str) -> Result<CrashReport, String> {
     let (baseline, expected) = fault_free(scenario, upstream).await?;
     let calls: Vec<String> = distinct(&baseline).into_iter().map(|record| record.call.to_string()).collect();
-    let (mut points, mut failures) = (0_usize, Vec::new());
-    for (index, call) in calls.into_iter().enumerate() {
-        for side in [Side::Before, Side::After] {
-            points = points.saturating_add(1);
-            if let Err(problem) = crash_at(scenario, upstream, index, side, &expected).await {
-                failures.push(CrashFailure { index, call: call.clone(), side, problem });
-            }
-        }
-    }
+    let sides = [Side::Before, Side::After];
+    let jobs = calls.into_iter().enumerate().flat_map(|(index, call)| sides.map(|side| (index, call.clone(), side)));
+    let runs = jobs.map(async |(index, call, side)| {
+        let came = crash_at(scenario, upstream, index, side, &expected).await;
+        came.map_err(|problem| CrashFailure { index, call, side, problem })
+    });
+    let came = in_a_few(runs).await;
+    let points = came.len();
+    let failures: Vec<_> = came.into_iter().filter_map(Result::err).collect();
     let converged = points.saturating_sub(failures.len());
     Ok(CrashReport { scenario: scenario.name().to_owned(), baseline, points, converged, failures })
 }

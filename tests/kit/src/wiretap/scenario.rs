@@ -3,6 +3,8 @@
 use std::fmt::{Debug, Display};
 use std::future::Future;
 
+use futures_util::StreamExt as _;
+
 use super::{Wiretap, WiretapError};
 
 /// How often an event is delivered again before it counts as stuck. AWS delivers an asynchronous event three times and
@@ -77,6 +79,14 @@ impl<'a, S: Scenario> Stage<'a, S> {
         self.wiretap.forget();
         self.wiretap.settled().await;
     }
+}
+
+/// Runs side by side: mostly they wait, for an SDK's back-off or a held call. Each has a world of its own.
+const AT_ONCE: usize = 6;
+
+/// The outcomes of `runs`, in their order, a few at a time.
+pub(super) async fn in_a_few<T>(runs: impl Iterator<Item = impl Future<Output = T>>) -> Vec<T> {
+    futures_util::stream::iter(runs).buffered(AT_ONCE).collect().await
 }
 
 /// `Ok` when the states are equal.

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use super::crash::fault_free;
 use super::fault::{Fault, Rule, When};
 use super::record::{Record, distinct};
-use super::scenario::{Scenario, Stage, same};
+use super::scenario::{Scenario, Stage, in_a_few, same};
 
 /// How many attempts are refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -111,17 +111,18 @@ pub async fn strain_everywhere<S: Scenario>(
     let (longest, failures) = (Duration::ZERO, Vec::new());
     let mut report = StrainReport { scenario: name, strain, runs: 0, succeeded: 0, recovered: 0, longest, failures };
     let calls = distinct(&baseline);
-    for (index, record) in calls.iter().enumerate() {
-        for attempts in [Attempts::First(1), Attempts::First(3), Attempts::All] {
-            let rule = rule(&calls, index, attempts, strain);
-            report.runs = report.runs.saturating_add(1);
-            match run(scenario, upstream, rule, bound, &expected).await {
-                Ok(Run { took, succeeded }) => report.count(took, succeeded),
-                Err(problem) => {
-                    let call = record.call.to_string();
-                    report.failures.push(StrainFailure { index, call, attempts, problem });
-                }
-            }
+    let attempts = [Attempts::First(1), Attempts::First(3), Attempts::All];
+    let jobs = calls.iter().enumerate().flat_map(|(index, record)| attempts.map(|attempts| (index, record, attempts)));
+    let runs = jobs.map(async |(index, record, attempts)| {
+        let rule = rule(&calls, index, attempts, strain);
+        let came = run(scenario, upstream, rule, bound, &expected).await;
+        came.map_err(|problem| StrainFailure { index, call: record.call.to_string(), attempts, problem })
+    });
+    for came in in_a_few(runs).await {
+        report.runs = report.runs.saturating_add(1);
+        match came {
+            Ok(Run { took, succeeded }) => report.count(took, succeeded),
+            Err(failure) => report.failures.push(failure),
         }
     }
     Ok(report)
