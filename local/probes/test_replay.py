@@ -145,8 +145,9 @@ def _seen(local: Local, stack: dict[str, str], mark: str) -> list[Any]:
 
 
 def _visible(local: Local, stack: dict[str, str], queue: str = "SoilDeadLetters") -> int:
-    asked = local.client("sqs").get_queue_attributes(QueueUrl=stack[queue], AttributeNames=["ApproximateNumberOfMessages"])
-    return int(asked["Attributes"]["ApproximateNumberOfMessages"])
+    name = "ApproximateNumberOfMessages"
+    asked = local.client("sqs").get_queue_attributes(QueueUrl=stack[queue], AttributeNames=[name])
+    return int(asked["Attributes"][name])
 
 
 def _failed_action(stack: dict[str, str], rule: str, *actions: str, thing: str = "fern",
@@ -171,7 +172,8 @@ def test_a_failed_lambda_action_invokes_with_what_the_select_clause_makes(local:
     assert "1 found, 1 handed over, 0 left 1 LambdaAction done again" in _replayed(local, stack)
     (event,) = _seen(local, stack, "moss")
     assert isinstance(event.pop("receivedAt"), int)
-    assert event == {"payload": base64.b64encode(_NOT_JSON).decode(), "topic": "replay/moss/reading", "clientId": "moss"}
+    assert event == {"payload": base64.b64encode(_NOT_JSON).decode(), "topic": "replay/moss/reading",
+                     "clientId": "moss"}
     assert local.is_empty(stack["SoilDeadLetters"])
 
 
@@ -314,7 +316,8 @@ def test_what_fails_again_is_a_letter_for_the_next_run_and_the_run_ends(local: L
 
 def test_no_payload_is_printed(local: Local, stack: dict[str, str]) -> None:
     secret = "hunter2"
-    _put(local, stack, secret, _refusal({"n": secret}, code=f"a {secret}"), _record(stack, f"a {secret}", {"n": secret}),
+    _put(local, stack, secret, _refusal({"n": secret}, code=f"a {secret}"),
+         _record(stack, f"a {secret}", {"n": secret}),
          _failed_action(stack, f"a {secret}", f"a {secret}", payload=secret.encode()),
          _failed_action(stack, "LostRule", "S3Action", payload=secret.encode()))
     answer = _run(local, stack)

@@ -4,12 +4,13 @@ Every queue whose logical id ends in `DeadLetters` is drained. Four kinds of let
 
 - a failed action of a rule: that action alone is done again, because the rule's other actions succeeded;
 - a failed asynchronous invocation of a function: the function is invoked again with the same event;
-- an event that a function refused: it stays, because it would be refused again; with `--refused` it is handed over too;
+- an event that a function refused: it stays, because it would be refused again; with `--refused` it goes there too;
 - a message that was received too often: it goes back to the queue that it came from.
 
-A letter is deleted only after its hand-over was accepted, so a run that breaks off may hand a letter over twice and never
-loses one. What cannot be handed over stays and is told by a code. A letter that was sent after the run began is often what
-the run itself handed over, failed again: it stays for the next run, so that a run always ends. No payload is ever printed.
+A letter is deleted only after its hand-over was accepted, so a run that breaks off may hand a letter over twice and
+never loses one. What cannot be handed over stays and is told by a code. A letter that was sent after the run began is
+often what the run itself handed over, failed again: it stays for the next run, so that a run always ends. No payload is
+ever printed.
 
 Exit code 0: nothing is stuck (refused events without `--refused` do not count). 3: something could not be handed over.
 
@@ -53,8 +54,8 @@ def run(arguments: argparse.Namespace) -> None:
         print(f"stack {arguments.stack} has no queue whose logical id ends in DeadLetters", flush=True)
     stuck = sum(_drained(stack, logical, arguments) for logical in queues)
     if stuck:
-        raise LocalError("letters-left", f"{stuck} of the letters cannot be handed over: the table says why; mend it and "
-                         "run replay again, they stay where they are", status=_STUCK)
+        raise LocalError("letters-left", f"{stuck} of the letters could not be handed over and stay: the table says why; "
+                         "mend it and run replay again", status=_STUCK)
 
 
 def _drained(stack: Stack, logical: str, arguments: argparse.Namespace) -> int:

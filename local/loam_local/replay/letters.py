@@ -104,7 +104,8 @@ def _rule_failure(body: dict[str, Any]) -> RuleFailure:
     try:
         failed = tuple((str(one["failedAction"]), str(one.get("failedResource", ""))) for one in body["failures"])
         payload = base64.b64decode(body["base64OriginalPayload"], validate=True)
-        letter = RuleFailure(str(body["ruleName"]), str(body["topic"]), str(body.get("clientId", "N/A")), payload, failed)
+        client = str(body.get("clientId", "N/A"))
+        letter = RuleFailure(str(body["ruleName"]), str(body["topic"]), client, payload, failed)
     except (AttributeError, KeyError, TypeError, binascii.Error, ValueError) as error:
         raise Stays("malformed-error-document") from error
     if not failed:

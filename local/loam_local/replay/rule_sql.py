@@ -1,6 +1,7 @@
 """What a rule's SELECT clause and substitution templates make of a message that came earlier.
 
-Only the few expressions that Loam's rules use; anything else raises `Stays`, because a guess would store a wrong message.
+Only the few expressions that Loam's rules use; anything else raises `Stays`, because a guess would store a wrong
+message.
 The WHERE clause was true, otherwise the action would not have failed.
 Source: https://docs.aws.amazon.com/iot/latest/developerguide/iot-sql-functions.html
 """
