@@ -54,8 +54,8 @@ def run(arguments: argparse.Namespace) -> None:
         print(f"stack {arguments.stack} has no queue whose logical id ends in DeadLetters", flush=True)
     stuck = sum(_drained(stack, logical, arguments) for logical in queues)
     if stuck:
-        raise LocalError("letters-left", f"{stuck} of the letters could not be handed over and stay: the table says why; "
-                         "mend it and run replay again", status=_STUCK)
+        raise LocalError("letters-left", f"{stuck} of the letters could not be handed over and stay: the table says "
+                         "why; mend it and run replay again", status=_STUCK)
 
 
 def _drained(stack: Stack, logical: str, arguments: argparse.Namespace) -> int:
