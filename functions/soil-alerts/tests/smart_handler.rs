@@ -20,6 +20,8 @@ use soil_alerts::smart::{
 /// One test's world: a thing of its own, its mail, its rules.
 struct World {
     alerts: Alerts,
+    /// The same, under the role of the schedule's function.
+    sweeper: Alerts,
     states: StateStore,
     rules_table: String,
     admin: SdkConfig,
@@ -33,15 +35,12 @@ impl World {
         let stack = Stack::deployed();
         let function = stack.function("SoilAlerts");
         let variable = |name: &str| function.variable(name).unwrap();
-        let sdk = stack.role_of(function, &stack.endpoint).await;
-        let client = aws_sdk_dynamodb::Client::new(&sdk);
-        let states = StateStore::new(client.clone(), variable("ALERT_STATES_TABLE"));
-        let rules = RuleStore::new(client, variable("ALERT_RULES_TABLE"));
-        let notices = Notices::new(aws_sdk_sns::Client::new(&sdk), variable("alert_sns"));
+        let (alerts, states) = alerts_of(&stack, "SoilAlerts").await;
         let (admin, thing) = (stack.admin().await, unique_thing(purpose));
         Self {
-            alerts: Alerts::new(states.clone(), rules, notices, 35.0),
+            alerts,
             states,
+            sweeper: alerts_of(&stack, "SoilAlertsSweep").await.0,
             rules_table: variable("ALERT_RULES_TABLE"),
             inbox: Inbox::open(&admin, &variable("alert_sns"), thing.as_str()).await,
             admin,
@@ -89,6 +88,18 @@ impl World {
         assert_eq!(mails.len(), count);
         mails
     }
+}
+
+/// Smart mode under the role of one of the functions.
+async fn alerts_of(stack: &Stack, function: &str) -> (Alerts, StateStore) {
+    let function = stack.function(function);
+    let variable = |name: &str| function.variable(name).unwrap();
+    let sdk = stack.role_of(function, &stack.endpoint).await;
+    let client = aws_sdk_dynamodb::Client::new(&sdk);
+    let states = StateStore::new(client.clone(), variable("ALERT_STATES_TABLE"));
+    let rules = RuleStore::new(client, variable("ALERT_RULES_TABLE"));
+    let notices = Notices::new(aws_sdk_sns::Client::new(&sdk), variable("alert_sns"));
+    (Alerts::new(states.clone(), rules, notices, 35.0), states)
 }
 
 fn understood(json: &Value, received_at: Timestamp) -> Reading {
@@ -157,7 +168,7 @@ async fn a_sweep_tells_once_that_readings_stay_away() {
     // early.
     world.deliver(-61, 50).await;
     for _ in 0..2 {
-        world.alerts.sweep(world.now).await.unwrap();
+        world.sweeper.sweep(world.now).await.unwrap();
     }
     let mails = world.mails(1).await;
     assert_eq!(mails[0].subject, "Attention:No Humidity Data");
@@ -176,7 +187,7 @@ async fn a_sweep_sends_what_a_dead_run_left_behind() {
         panic!()
     };
     world.states.save(&state.committed_at(long_ago)).await.unwrap();
-    world.alerts.sweep(world.now).await.unwrap();
+    world.sweeper.sweep(world.now).await.unwrap();
     assert_eq!(kinds(&world.mails(1).await), BTreeMap::from([("opened", 1)]));
     assert!(world.state().await.outbox.is_empty());
 }
