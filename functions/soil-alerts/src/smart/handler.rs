@@ -14,9 +14,9 @@ const TRIES: u32 = 12;
 const PAUSE: Duration = Duration::from_millis(7);
 
 /// How long whoever committed a notice and lives is given to send it: so many looks, each twice as long after the one
-/// before; two and a half seconds together.
-const LOOKS: u32 = 7;
-const FIRST_LOOK: Duration = Duration::from_millis(20);
+/// before; two seconds together.
+const LOOKS: u32 = 4;
+const FIRST_LOOK: Duration = Duration::from_millis(130);
 
 /// Smart mode's shell: load, decide, save, send, clear; it chooses nothing.
 ///
