@@ -9,6 +9,7 @@ use crate::counts::Counts;
 use crate::deploy;
 use crate::emulator::LocalAws;
 use crate::failure::Failure;
+use crate::keys::hide_the_persons_own;
 use crate::ports;
 use crate::process;
 use crate::project::{Project, make_folder};
@@ -154,6 +155,7 @@ impl Test<'_> {
         // Tests take addresses and keys from stack.json alone: a variable would silently win over a wiretap's address.
         for level in levels.iter().copied() {
             let good = self.level(runner, level, |command| {
+                hide_the_persons_own(command);
                 command.env("LOAM_TEMPLATE", template).env("LOAM_STACK", session.local.folder.join(deploy::STACK_FILE));
             })?;
             if !good {
