@@ -59,6 +59,7 @@ fn allowed(folder: &str) -> &'static [&'static str] {
         ["shared", "dead-letters"] => &["loam-domain", "loam-runtime"],
         ["tests", "kit"] => &["loam-device", "loam-domain", "loam-runtime"],
         ["tests"] => &["loam-device", "loam-domain", "loam-kit", "loam-runtime", "soil-alerts", "telemetry"],
+        ["bench"] => &["loam-domain", "soil-alerts"],
         ["xtask"] => &[],
         _ => panic!("{folder} has no place in the map: add it to this match and to ARCHITECTURE.md"),
     }
