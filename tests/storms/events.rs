@@ -85,7 +85,11 @@ pub(crate) const EVENTS: [EventKind; 11] = [
     }),
     accepted("no client id", |chance, mut event| {
         event.as_object_mut().unwrap().remove("clientId");
-        chance.one(&[event.clone(), with(event.clone(), "clientId", json!(null)), with(event, "clientId", json!("n/a"))])
+        chance.one(&[
+            event.clone(),
+            with(event.clone(), "clientId", json!(null)),
+            with(event, "clientId", json!("n/a")),
+        ])
     }),
 ];
 
@@ -111,7 +115,9 @@ pub(crate) const SENSORS: [SensorKind; 9] = [
         let fields: Vec<_> = (0..count).map(|at| format!("\"m{at}\":{at}")).collect();
         format!("{{{}}}", fields.join(","))
     }),
-    sensor("a path that is too long", Due::Kept, |chance| json!({"p".repeat(chance.number(129, 9_999)): 1}).to_string()),
+    sensor("a path that is too long", Due::Kept, |chance| {
+        json!({"p".repeat(chance.number(129, 9_999)): 1}).to_string()
+    }),
     sensor("a control character in a path", Due::Kept, |chance| {
         format!(r#"{{"a{}":1}}"#, chance.one(&["\\u0000", "\\n", "\\u001b", "\\u0085"]))
     }),
@@ -123,7 +129,8 @@ pub(crate) const SENSORS: [SensorKind; 9] = [
         format!(r#"{{"a":{number},"color":"{MARKER}"}}"#)
     }),
     sensor("a sensor's object without numbers", Due::Accepted, |chance| {
-        json!({"color": MARKER, chance.word(9): chance.one(&[json!(null), json!(true), json!([]), json!({})])}).to_string()
+        json!({"color": MARKER, chance.word(9): chance.one(&[json!(null), json!(true), json!([]), json!({})])})
+            .to_string()
     }),
     sensor("a sensor's time that no clock shows", Due::Accepted, |chance| {
         let time = chance.one(&["0", "-1", "1e300", "9223372036854775807", "\"x\"", "null", "{}"]);

@@ -223,7 +223,8 @@ pub(crate) const STRANGE: [Kind; 7] = [
     accepted("fields that nobody knows", |chance| {
         let mut reading = good(chance);
         for _ in 0..chance.number(1, 9) {
-            reading[chance.word(20)] = chance.one(&[json!(null), json!("x"), json!({"a": [1]}), json!([[]]), json!(false)]);
+            reading[chance.word(20)] =
+                chance.one(&[json!(null), json!("x"), json!({"a": [1]}), json!([[]]), json!(false)]);
         }
         reading.to_string().into_bytes()
     }),
@@ -236,11 +237,13 @@ pub(crate) const STRANGE: [Kind; 7] = [
         with(chance, "other", &raw)
     }),
     accepted("an expression for a name", |chance| {
-        let text = chance.one(&["' OR 1=1 --", "'; DROP TABLE things; --", "<script>", "%s%n", "{{7}}", "\\", "=1", "🌱"]);
+        let text =
+            chance.one(&["' OR 1=1 --", "'; DROP TABLE things; --", "<script>", "%s%n", "{{7}}", "\\", "=1", "🌱"]);
         with(chance, "name", &quoted(text))
     }),
     accepted("a time that no clock shows", |chance| {
-        let raw = chance.one(&["0", "-1", "9223372036854775807", "1e300", "-1e300", "\"4102444800000\"", "0.5", "null"]);
+        let raw =
+            chance.one(&["0", "-1", "9223372036854775807", "1e300", "-1e300", "\"4102444800000\"", "0.5", "null"]);
         with(chance, "timeStampEpoch", raw)
     }),
     accepted("white space wherever it may stand", |chance| {
@@ -249,7 +252,8 @@ pub(crate) const STRANGE: [Kind; 7] = [
         format!(r#"{blank}{{{blank}"name"{blank}:"{MARKER}",{blank}"humidity":{number}{blank}}}{blank}"#).into_bytes()
     }),
     accepted("an unusual way to write a number", |chance| {
-        let raw = chance.one(&["1e2", "1E+2", "\"1e2\"", "100.000000000000000000000000000001", "\" 50 \"", "-0", "1e-9"]);
+        let raw =
+            chance.one(&["1e2", "1E+2", "\"1e2\"", "100.000000000000000000000000000001", "\" 50 \"", "-0", "1e-9"]);
         with(chance, "humidity", raw)
     }),
 ];

@@ -128,7 +128,8 @@ impl Proxy {
                 Ok(answer) => {
                     outcome.effect = Effect::Answered(answer.status().as_u16());
                     outcome.response_bytes = answer.body().len();
-                    outcome.units = answer::consumed_units(&of.service, answer.body()).or_else(|| computed(&of, answer));
+                    outcome.units =
+                        answer::consumed_units(&of.service, answer.body()).or_else(|| computed(&of, answer));
                 }
                 Err(_) => outcome.effect = Effect::Broken,
             });
