@@ -45,6 +45,32 @@ pub(crate) fn run(project: &Project, options: &TestOptions) -> Result<ExitCode, 
     Ok(if good { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
+/// What the tests on a local AWS are told. They take addresses and keys from stack.json alone: a variable would
+/// silently win over a wiretap's address.
+pub(crate) struct Variables {
+    template: PathBuf,
+    stack: PathBuf,
+    handler_logs: PathBuf,
+}
+
+impl Variables {
+    /// Of the stack on `local`; logs of handlers inside earlier tests are gone.
+    pub(crate) fn new(local: &LocalAws, template: &Path) -> Result<Self, Failure> {
+        let handler_logs = local.log("handlers");
+        if handler_logs.exists() {
+            std::fs::remove_dir_all(&handler_logs).map_err(|error| Failure::io("remove", &handler_logs, &error))?;
+        }
+        make_folder(&handler_logs)?;
+        Ok(Self { template: template.to_path_buf(), stack: local.folder.join(deploy::STACK_FILE), handler_logs })
+    }
+
+    pub(crate) fn give_to(&self, command: &mut Command) {
+        hide_the_persons_own(command);
+        command.env("LOAM_TEMPLATE", &self.template).env("LOAM_STACK", &self.stack);
+        command.env("LOAM_HANDLER_LOGS", &self.handler_logs);
+    }
+}
+
 struct Test<'a> {
     project: &'a Project,
     folder: PathBuf,
@@ -152,12 +178,9 @@ impl Test<'_> {
         let mut session = Session::new(self.project, local, None)?;
         let keys = session.ensure_emulator(false)?;
         session.ensure_deployed(&staging, &keys)?;
-        // Tests take addresses and keys from stack.json alone: a variable would silently win over a wiretap's address.
+        let variables = Variables::new(&session.local, template)?;
         for level in levels.iter().copied() {
-            let good = self.level(runner, level, |command| {
-                hide_the_persons_own(command);
-                command.env("LOAM_TEMPLATE", template).env("LOAM_STACK", session.local.folder.join(deploy::STACK_FILE));
-            })?;
+            let good = self.level(runner, level, |command| variables.give_to(command))?;
             if !good {
                 let log = session.local.log("emulator.log");
                 terminal::note(&format!("  the end of the local AWS's log, {}:", log.display()));
