@@ -1,5 +1,6 @@
 //! Who the device is, to whom it connects, and the proof.
 
+use loam_domain::{Refusal, ThingName};
 use rustls::client::Resumption;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
@@ -22,7 +23,7 @@ pub struct Files {
 /// Who the device is and to whom it connects. Cheap to clone; shows no key material.
 #[derive(Clone)]
 pub struct Identity {
-    thing: String,
+    thing: ThingName,
     endpoint: String,
     port: u16,
     tls: Arc<ClientConfig>,
@@ -32,11 +33,13 @@ pub struct Identity {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum IdentityError {
-    /// Names become topics and policy values, so only harmless characters are taken.
-    #[error("thing name {name:?}: expected 1 to 128 characters of A-Z a-z 0-9 : _ -")]
+    /// Names become topics and policy values, so only harmless ones are taken.
+    #[error("thing name {name:?}: {reason}", reason = .refusal.detail)]
     Name {
         /// The name as given.
         name: String,
+        /// What is wrong with it.
+        refusal: Refusal,
     },
     /// The endpoint is not a host name.
     #[error(
@@ -122,20 +125,19 @@ impl Identity {
         certificate: &[u8],
         private_key: &[u8],
     ) -> Result<Self, IdentityError> {
-        if !is_thing_name(thing) {
-            return Err(IdentityError::Name { name: thing.to_owned() });
-        }
+        let thing =
+            ThingName::parse(thing).map_err(|refusal| IdentityError::Name { name: thing.to_owned(), refusal })?;
         if ServerName::try_from(endpoint).is_err() {
             return Err(IdentityError::Endpoint { endpoint: endpoint.to_owned() });
         }
         let tls = Arc::new(client_config(root_ca, certificate, private_key)?);
-        Ok(Self { thing: thing.to_owned(), endpoint: endpoint.to_owned(), port, tls })
+        Ok(Self { thing, endpoint: endpoint.to_owned(), port, tls })
     }
 
     /// The thing's name, which is also its MQTT client id.
     #[must_use]
     pub fn thing(&self) -> &str {
-        &self.thing
+        self.thing.as_str()
     }
 
     /// The endpoint's host name, which is also the TLS server name.
@@ -160,10 +162,6 @@ impl fmt::Debug for Identity {
         let Self { thing, endpoint, port, tls: _ } = self;
         write!(f, "Identity({thing} at {endpoint}:{port})")
     }
-}
-
-fn is_thing_name(name: &str) -> bool {
-    (1..=128).contains(&name.len()) && name.bytes().all(|b| b.is_ascii_alphanumeric() || b":_-".contains(&b))
 }
 
 fn read(what: &'static str, path: &Path) -> Result<Vec<u8>, IdentityError> {

@@ -32,8 +32,8 @@ pub(crate) enum Verb {
     Bench(BenchOptions),
     /// Delete a stack with everything that it keeps
     Destroy(StackOptions),
-    /// Send what lies in a stack's dead-letter queues through the stack again
-    Replay(StackOptions),
+    /// Hand over again what lies in a stack's dead-letter queues
+    Replay(ReplayOptions),
 }
 
 #[derive(Args)]
@@ -101,6 +101,18 @@ pub(crate) struct StackOptions {
     /// Take the stack of your AWS account (ordinary credentials) even while a local AWS runs
     #[arg(long)]
     pub(crate) aws: bool,
+}
+
+#[derive(Args)]
+pub(crate) struct ReplayOptions {
+    #[command(flatten)]
+    pub(crate) stack: StackOptions,
+    /// Also what a function refused (after the function was mended and deployed)
+    #[arg(long)]
+    pub(crate) refused: bool,
+    /// Only say what would be done
+    #[arg(long)]
+    pub(crate) dry_run: bool,
 }
 
 /// Lambda's names for processors.

@@ -64,7 +64,7 @@ fn dispatch(verb: Verb) -> Result<ExitCode, Failure> {
         Verb::Test(options) => run_levels::run(&project, &options),
         Verb::Build(options) => lambda::run(&project, options.arch),
         Verb::Bench(options) => bench::run(&project, &options),
-        Verb::Destroy(options) => remote::run(&project, "destroy", &options),
-        Verb::Replay(options) => remote::run(&project, "replay", &options),
+        Verb::Destroy(options) => remote::destroy(&project, &options),
+        Verb::Replay(options) => remote::replay(&project, &options),
     }
 }

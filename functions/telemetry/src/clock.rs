@@ -5,12 +5,6 @@ use std::collections::BTreeMap;
 use loam_domain::{DeviceClock, Measure, Refusal, Timestamp};
 use serde_json::value::RawValue;
 
-/// How far ahead of AWS a device's clock may be and still be believed; as for soil readings.
-const MAX_AHEAD_MILLIS: i64 = 5 * 60 * 1000;
-
-/// How far back a device's time may lie and still be believed; as for soil readings.
-const MAX_BEHIND_MILLIS: i64 = 7 * 24 * 60 * 60 * 1000;
-
 /// The fields that hold a device's time in milliseconds since the epoch, the stronger first; neither is a metric.
 pub(crate) const TIME_FIELDS: [&str; 2] = ["timeStampEpoch", "timestamp"];
 
@@ -28,20 +22,7 @@ pub(crate) fn measured_at(
         Some(raw) => Some(Measure::from_json(own, raw)?),
         None => field(anybodys).and_then(|raw| Measure::from_json(anybodys, raw).ok()),
     };
-    Ok(claimed.map_or((received_at, DeviceClock::Missing), |millis| believe(millis.value(), received_at)))
-}
-
-fn believe(millis: f64, received_at: Timestamp) -> (Timestamp, DeviceClock) {
-    #[expect(
-        clippy::cast_possible_truncation,
-        reason = "a float beyond the range of i64 saturates, and is absurd then"
-    )]
-    let claimed = Timestamp::from_millis(millis as i64);
-    if (-MAX_BEHIND_MILLIS..=MAX_AHEAD_MILLIS).contains(&claimed.millis_since(received_at)) {
-        (claimed, DeviceClock::Believed)
-    } else {
-        (received_at, DeviceClock::Absurd)
-    }
+    Ok(claimed.map_or((received_at, DeviceClock::Missing), |millis| DeviceClock::judge(millis.value(), received_at)))
 }
 
 #[cfg(test)]
@@ -73,7 +54,7 @@ mod tests {
 
     #[test]
     fn a_sensors_clock_is_believed_exactly_when_a_soil_readings_is() {
-        let edges = [0, MAX_AHEAD_MILLIS, MAX_AHEAD_MILLIS + 1, -MAX_BEHIND_MILLIS, -MAX_BEHIND_MILLIS - 1];
+        let edges = [0, 300_000, 300_001, -604_800_000, -604_800_001];
         for ahead in edges {
             let time = RECEIVED.plus_millis(ahead).as_millis();
             let soil = format!(r#"{{"name":"a","humidity":1,"timeStampEpoch":{time}}}"#);

@@ -136,17 +136,24 @@ fn device_time(raw: Option<&RawValue>, received_at: Timestamp) -> Result<(Timest
     let Some(raw) = raw.filter(|raw| raw.get() != "null") else {
         return Ok((received_at, DeviceClock::Missing));
     };
-    let millis = Measure::from_json("timeStampEpoch", raw)?.value();
-    #[expect(
-        clippy::cast_possible_truncation,
-        reason = "a float beyond the range of i64 saturates, and is absurd then"
-    )]
-    let measured_at = Timestamp::from_millis(millis as i64);
-    let ahead = measured_at.millis_since(received_at);
-    if (-MAX_BEHIND_MILLIS..=MAX_AHEAD_MILLIS).contains(&ahead) {
-        Ok((measured_at, DeviceClock::Believed))
-    } else {
-        Ok((received_at, DeviceClock::Absurd))
+    Ok(DeviceClock::judge(Measure::from_json("timeStampEpoch", raw)?.value(), received_at))
+}
+
+impl DeviceClock {
+    /// The time that counts for a device's claim of `millis` since the epoch, and whose it is.
+    #[must_use]
+    pub fn judge(millis: f64, received_at: Timestamp) -> (Timestamp, Self) {
+        #[expect(
+            clippy::cast_possible_truncation,
+            reason = "a float beyond the range of i64 saturates, and is absurd then"
+        )]
+        let measured_at = Timestamp::from_millis(millis as i64);
+        let ahead = measured_at.millis_since(received_at);
+        if (-MAX_BEHIND_MILLIS..=MAX_AHEAD_MILLIS).contains(&ahead) {
+            (measured_at, Self::Believed)
+        } else {
+            (received_at, Self::Absurd)
+        }
     }
 }
 

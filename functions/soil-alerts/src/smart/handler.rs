@@ -13,8 +13,10 @@ const TRIES: u32 = 12;
 /// After a lost condition: a little longer each time.
 const PAUSE: Duration = Duration::from_millis(7);
 
-/// How long whoever committed a notice and lives is given to send it.
-const PATIENCE: Duration = Duration::from_secs(1);
+/// How long whoever committed a notice and lives is given to send it: so many looks, each twice as long after the one
+/// before; two seconds together.
+const LOOKS: u32 = 4;
+const FIRST_LOOK: Duration = Duration::from_millis(130);
 
 /// Smart mode's shell: load, decide, save, send, clear; it chooses nothing.
 ///
@@ -26,7 +28,6 @@ pub struct Alerts {
     pub(super) rules: RuleStore,
     pub(super) notices: Notices,
     pub(super) threshold: f64,
-    patience: Duration,
 }
 
 /// What became of a message.
@@ -42,7 +43,7 @@ impl Alerts {
     /// The alerts in these tables, told to `notices`; where nobody wrote a rule, humidity below `threshold` is dry.
     #[must_use]
     pub const fn new(states: StateStore, rules: RuleStore, notices: Notices, threshold: f64) -> Self {
-        Self { states, rules, notices, threshold, patience: PATIENCE }
+        Self { states, rules, notices, threshold }
     }
 
     /// Judges the readings of one message of `thing`, which AWS IoT took at `received_at`, under each of its rules;
@@ -97,13 +98,16 @@ impl Alerts {
     }
 
     /// A repeat has nothing to change, but the run before it may have died between saving and sending. If it lives, it
-    /// sends in this moment; so look again a little later, and send what is still there.
+    /// sends in this moment; so look again for a while, and send what is still there then.
     async fn send_what_waits(&self, thing: &ThingName, seen: &State) -> Result<usize, AlertFailure> {
-        if seen.outbox.is_empty() {
-            return Ok(0);
+        let mut state = seen.clone();
+        for look in 0..LOOKS {
+            if state.still_waiting(seen).is_empty() {
+                return Ok(0);
+            }
+            tokio::time::sleep(FIRST_LOOK * (1 << look)).await;
+            state = self.states.load(thing, &seen.path).await?;
         }
-        tokio::time::sleep(self.patience).await;
-        let state = self.states.load(thing, &seen.path).await?;
         self.send(thing, state, |state| state.still_waiting(seen)).await
     }
 

@@ -14,7 +14,7 @@ struct Row {
 /// AWS calls, bytes and capacity units, one line per service, operation and resource in the order of their first call,
 /// then the sum.
 ///
-/// Bytes are those of the bodies. `-` stands for units that DynamoDB did not state. `renames` replaces texts in
+/// Bytes are those of the bodies. `-` stands for a call that has no units. `renames` replaces texts in
 /// resource names, so that a test with names of its own has a constant table. Columns are two spaces apart and lines
 /// end without spaces.
 #[must_use]
