@@ -1,5 +1,5 @@
 //! No text panics, and what is read has a canonical text that is read as the same filter. A soak in release:
-//! `LOAM_FUZZ_RUNS=1000000 cargo nextest run --release -p loam-query fuzz`.
+//! `LOAM_FUZZ_RUNS=1000000 cargo nextest run --release -p loam-query fuzz`; the same variable lengthens the oracle's.
 
 use loam_query::Filter;
 use proptest::collection::vec;
@@ -57,10 +57,11 @@ const PIECES: &[&str] = &[
     "tags.a IN [1, 'x']",
 ];
 
+/// `usual` runs, or as many as `LOAM_FUZZ_RUNS` says.
 #[expect(clippy::disallowed_methods, reason = "a test's own edge")]
-fn runner() -> TestRunner {
-    let runs = std::env::var("LOAM_FUZZ_RUNS").ok().and_then(|text| text.parse().ok());
-    TestRunner::new(Config { failure_persistence: None, ..Config::with_cases(runs.unwrap_or(3000)) })
+pub(crate) fn runs(usual: u32) -> Config {
+    let soak = std::env::var("LOAM_FUZZ_RUNS").ok().and_then(|text| text.parse().ok());
+    Config { failure_persistence: None, ..Config::with_cases(soak.unwrap_or(usual)) }
 }
 
 fn check(text: &str) -> Result<(), TestCaseError> {
@@ -77,12 +78,12 @@ fn check(text: &str) -> Result<(), TestCaseError> {
 #[test]
 fn fuzz_of_arbitrary_bytes_never_panics() {
     let bytes = vec(any::<u8>(), 0..200);
-    runner().run(&bytes, |bytes| check(&String::from_utf8_lossy(&bytes))).unwrap();
+    TestRunner::new(runs(3000)).run(&bytes, |bytes| check(&String::from_utf8_lossy(&bytes))).unwrap();
 }
 
 #[test]
 fn fuzz_of_words_of_the_language_never_panics() {
     let words = vec((select(PIECES), select(&["", " "][..])), 0..24);
     let text = words.prop_map(|words| words.into_iter().flat_map(|(word, blank)| [word, blank]).collect::<String>());
-    runner().run(&text, |text| check(&text)).unwrap();
+    TestRunner::new(runs(3000)).run(&text, |text| check(&text)).unwrap();
 }

@@ -1,8 +1,9 @@
 //! What the language accepts, refuses and means.
-#![expect(clippy::unwrap_used, reason = "a panic is how a test fails")]
+#![expect(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a panic is how a test fails")]
 
 mod errors;
 mod fuzz;
 mod grammar;
 mod limits;
 mod meaning;
+mod oracle;
