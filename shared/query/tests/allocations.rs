@@ -1,5 +1,4 @@
 //! What asking a filter costs. In a binary of its own, because it counts in the allocator.
-#![expect(clippy::unwrap_used, reason = "a panic is how a test fails")]
 
 use loam_query::Filter;
 use serde_json::json;

@@ -1,5 +1,5 @@
 //! What the language accepts, refuses and means.
-#![expect(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a panic is how a test fails")]
+#![expect(clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "a panic is how a test fails")]
 
 mod errors;
 mod fuzz;

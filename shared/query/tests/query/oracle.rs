@@ -79,10 +79,7 @@ impl Wish {
 }
 
 fn literal(value: &Value) -> String {
-    match value {
-        Value::String(text) => format!("'{}'", text.replace('\'', "''")),
-        other => other.to_string(),
-    }
+    value.as_str().map_or_else(|| value.to_string(), |text| format!("'{}'", text.replace('\'', "''")))
 }
 
 /// JSON's equality; the numbers of this test are all small, and become floats first.
