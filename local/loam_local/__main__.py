@@ -81,7 +81,8 @@ def _replay(verbs: Any) -> None:
     parser = verbs.add_parser("replay", help="give a stack's dead letters another try")
     _endpoint(parser, required=False)
     parser.add_argument("--stack", required=True)
-    parser.add_argument("--kept", action="store_true", help="also events that a function refused (after it was mended)")
+    parser.add_argument("--refused", action="store_true",
+                        help="also events that a function refused (after it was mended)")
     parser.add_argument("--dry-run", action="store_true", help="only say what lies there")
 
 

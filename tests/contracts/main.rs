@@ -5,5 +5,6 @@
 mod device_policy;
 mod functions;
 mod nothing_is_lost;
+mod operations;
 mod rules;
 mod template;

@@ -9,6 +9,7 @@ use crate::counts::Counts;
 use crate::deploy;
 use crate::emulator::LocalAws;
 use crate::failure::Failure;
+use crate::keys::hide_the_persons_own;
 use crate::ports;
 use crate::process;
 use crate::project::{Project, make_folder};
@@ -64,10 +65,9 @@ impl Variables {
     }
 
     pub(crate) fn give_to(&self, command: &mut Command) {
+        hide_the_persons_own(command);
         command.env("LOAM_TEMPLATE", &self.template).env("LOAM_STACK", &self.stack);
         command.env("LOAM_HANDLER_LOGS", &self.handler_logs);
-        // Clients that are told all they need must not look for a virtual machine's own region.
-        command.env("AWS_EC2_METADATA_DISABLED", "true");
     }
 }
 
@@ -90,6 +90,7 @@ impl Test<'_> {
         let runner = Runner::find(self.project, &metadata, self.filter);
         if levels.contains(&Level::Pure) {
             self.level(&runner, Level::Pure, |_| ())?;
+            self.documentation()?;
         }
         let rest: Vec<Level> = levels.iter().copied().filter(|level| *level != Level::Pure).collect();
         if rest.is_empty() || !runner.has_tests_or_checks(&rest)? {
@@ -115,6 +116,16 @@ impl Test<'_> {
         let log = self.folder.join("log/expand.log");
         process::run(self.project, "template: expand", static_checks::expand(self.project, &to), &log)?;
         Ok(to)
+    }
+
+    /// The examples in the documentation, which nextest does not know.
+    fn documentation(&mut self) -> Result<(), Failure> {
+        if self.filter.is_some() {
+            return Ok(());
+        }
+        let (counts, success) = self.show_and_count(static_checks::documentation(self.project))?;
+        self.counts += counts.or_one_failure(success);
+        Ok(())
     }
 
     fn contract_checks(&mut self) -> Result<(), Failure> {
