@@ -7,7 +7,9 @@
 mod chance;
 mod events;
 mod kinds;
+mod line;
 mod malformed;
+mod nothing_lost;
 mod sending;
 
 use loam_runtime::process_environment;

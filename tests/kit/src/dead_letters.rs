@@ -13,6 +13,7 @@ use serde_json::Value;
 #[derive(Debug, Clone)]
 pub struct DeadLetterQueue {
     door: String,
+    sqs: aws_sdk_sqs::Client,
     url: String,
 }
 
@@ -29,7 +30,11 @@ impl DeadLetterQueue {
     #[must_use]
     pub fn new(sdk: &SdkConfig, queue_url: &str) -> Self {
         let name = queue_url.rsplit('/').next().unwrap_or_default();
-        Self { door: format!("{}/_loam/messages/{name}", sdk.endpoint_url().unwrap()), url: queue_url.to_owned() }
+        Self {
+            door: format!("{}/_loam/messages/{name}", sdk.endpoint_url().unwrap()),
+            sqs: aws_sdk_sqs::Client::new(sdk),
+            url: queue_url.to_owned(),
+        }
     }
 
     /// A new queue that no other test looks into, for thousands of letters.
@@ -46,6 +51,14 @@ impl DeadLetterQueue {
     #[must_use]
     pub fn url(&self) -> &str {
         &self.url
+    }
+
+    /// Puts a letter there, as Lambda and SQS do with what they gave up.
+    ///
+    /// # Panics
+    /// When the local AWS refuses.
+    pub async fn put(&self, body: &str) {
+        self.sqs.send_message().queue_url(&self.url).message_body(body).send().await.unwrap();
     }
 
     /// All messages that speak of `thing`, in any of their shapes, oldest first.
