@@ -7,6 +7,7 @@
 )]
 
 mod archive;
+mod chance;
 mod dead_letters;
 mod eventually;
 mod function_logs;
@@ -14,12 +15,14 @@ mod handler_logs;
 mod inbox;
 mod messages;
 mod replay;
+mod soak;
 mod stack;
 mod tables;
 mod things;
 pub mod wiretap;
 
 pub use archive::Archive;
+pub use chance::Chance;
 pub use dead_letters::DeadLetterQueue;
 pub use eventually::{eventually, patience};
 pub use function_logs::function_logs;
@@ -27,6 +30,7 @@ pub use handler_logs::handler_logs;
 pub use inbox::{Inbox, Mail};
 pub use messages::{MARKER, now, reading, rule_event, unique_thing};
 pub use replay::replay;
+pub use soak::{number_of, time_is_up};
 pub use stack::{Function, Stack};
 pub use tables::twin_of_table;
 pub use things::{Credentials, join};
