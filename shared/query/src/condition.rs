@@ -1,6 +1,5 @@
 use winnow::Parser;
 use winnow::combinator::{alt, opt, peek};
-use winnow::stream::Stream;
 use winnow::token::any;
 
 use crate::expected::{
@@ -62,29 +61,21 @@ fn comparison(input: &mut Tokens<'_>) -> Result<Term, Miss> {
     if let Some(operator) = opt(search).parse_next(input)? {
         return searched(input, field, operator);
     }
-    let before = input.checkpoint();
+    let before = input.clone();
     let in_list = alt((keyword("IN").value(false), keyword("NIN").value(true)));
     if let Some(negated) = opt(in_list).parse_next(input)? {
-        refuse_groups(&field, input, &before)?;
+        refuse_groups(&field, &before)?;
         return Ok(Term::In { list: list(input, &field)?, field, negated });
     }
     let operator = required(comparison_operator, &OPERATOR).parse_next(input)?;
-    refuse_groups(&field, input, &before)?;
+    refuse_groups(&field, &before)?;
     let operand = compared(input, &field, operator)?;
     Ok(Term::Compare { field, operator, operand })
 }
 
-fn refuse_groups<'t>(
-    field: &Field,
-    input: &Tokens<'t>,
-    before: &<Tokens<'t> as Stream>::Checkpoint,
-) -> Result<(), Miss> {
-    if !field.is_groups() {
-        return Ok(());
-    }
-    let mut at_operator = input.clone();
-    at_operator.reset(before);
-    Err(unexpected(&at_operator, &GROUPS))
+/// `operator` is where the operator stands.
+fn refuse_groups(field: &Field, operator: &Tokens<'_>) -> Result<(), Miss> {
+    if field.is_groups() { Err(unexpected(operator, &GROUPS)) } else { Ok(()) }
 }
 
 fn compared(input: &mut Tokens<'_>, left: &Field, operator: Comparison) -> Result<Operand, Miss> {

@@ -42,7 +42,7 @@ expectations! {
         "tags['3rd floor'] = -1.5e3";
     FIELD: UnknownField,
         "deviceId, groups, or a name below tags, properties.desired, properties.reported, connectivity or firmware",
-        "Names of fields are case-sensitive.", "properties.reported.humidity < 35";
+        "Names of fields are case-sensitive; strings stand in single quotes.", "properties.reported.humidity < 35";
     CONDITION: UnexpectedToken, "a condition: a field, IS_DEFINED, NOT or an open parenthesis",
         "The field stands on the left, the value on the right.", "tags.floor = 3 AND NOT tags.room = 'hall'";
     NAME: UnexpectedToken, "the name of a field", "A name with other characters than a-z, 0-9, _, $ and - stands in brackets and quotes.",
