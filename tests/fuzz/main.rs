@@ -15,7 +15,7 @@ use std::panic::catch_unwind;
 use std::path::PathBuf;
 
 use inputs::Inputs;
-use loam_kit::{number_of, time_is_up};
+use loam_kit::{Budget, number_of};
 use parsers::{PARSERS, Parser};
 
 /// Between two words about how far it is.
@@ -52,10 +52,11 @@ fn an_input_that_once_broke_a_parser_does_not_break_it_again() {
 
 fn fuzz(parser: &Parser) {
     let (most, seed) = (number_of("LOAM_FUZZ_RUNS", 5_000_u64), number_of("LOAM_SEED", 0_u64));
+    let budget = Budget::start();
     let kept = corpus_inputs(parser).into_iter().map(|(_, input)| input);
     let mut inputs = Inputs::new(seed, kept.collect(), parser.parse);
     let (mut runs, mut understood, mut broken) = (0_u64, 0_u64, Vec::new());
-    while runs < most && !(runs.is_multiple_of(1_000) && time_is_up()) {
+    while runs < most && !(runs.is_multiple_of(1_000) && budget.is_spent()) {
         let input = inputs.next();
         match catch_unwind(|| (parser.parse)(&input)) {
             Ok(good) => understood += u64::from(good),

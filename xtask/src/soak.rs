@@ -24,8 +24,9 @@ const PROGRESS: &str = "progress: ";
 struct Piece {
     what: Soak,
     title: &'static str,
-    /// Arguments of `cargo test`: the package, its test target, and what the tests' names contain.
-    tests: [&'static str; 4],
+    /// Arguments of `cargo test`: the test target, and what the tests' names contain. Always of the whole workspace: of
+    /// one package, dependencies would be built anew with fewer features.
+    tests: &'static [&'static str],
     /// What makes them long.
     variables: &'static [(&'static str, &'static str)],
     needs_local_aws: bool,
@@ -35,28 +36,28 @@ const PIECES: [Piece; 7] = [
     Piece {
         what: Soak::Fuzz,
         title: "fuzz: the parsers of messages, rules and letters",
-        tests: ["loam-tests", "--test", "fuzz", ""],
+        tests: &["--test", "fuzz"],
         variables: &[("LOAM_FUZZ_RUNS", "1000000")],
         needs_local_aws: false,
     },
     Piece {
         what: Soak::Fuzz,
         title: "fuzz: the query language",
-        tests: ["loam-query", "--test", "query", "fuzz"],
+        tests: &["--test", "query", "--", "fuzz"],
         variables: &[("LOAM_FUZZ_RUNS", "1000000")],
         needs_local_aws: false,
     },
     Piece {
         what: Soak::Histories,
         title: "histories: soil-alerts' decision",
-        tests: ["soil-alerts", "--test", "smart_histories", ""],
+        tests: &["--test", "smart_histories"],
         variables: &[("LOAM_HISTORIES", "10000")],
         needs_local_aws: false,
     },
     Piece {
         what: Soak::Histories,
         title: "histories: telemetry's decision",
-        tests: ["telemetry", "--lib", "", "histories"],
+        tests: &["--lib", "--", "histories"],
         // Each of its properties takes an eighth of the cases.
         variables: &[("PROPTEST_CASES", "80000")],
         needs_local_aws: false,
@@ -64,21 +65,21 @@ const PIECES: [Piece; 7] = [
     Piece {
         what: Soak::Histories,
         title: "histories: soil-alerts on the real store",
-        tests: ["soil-alerts", "--test", "smart_handler", "histories"],
+        tests: &["--test", "smart_handler", "--", "histories"],
         variables: &[("LOAM_STORE_HISTORIES", "10000"), ("LOAM_PATIENCE_SECONDS", "120")],
         needs_local_aws: true,
     },
     Piece {
         what: Soak::Histories,
         title: "histories: telemetry on the real store",
-        tests: ["telemetry", "--test", "handler", "histories"],
+        tests: &["--test", "handler", "--", "histories"],
         variables: &[("LOAM_STORE_HISTORIES", "10000"), ("LOAM_PATIENCE_SECONDS", "120")],
         needs_local_aws: true,
     },
     Piece {
         what: Soak::Storm,
         title: "storm: broken messages; a store that fails",
-        tests: ["loam-tests", "--test", "storms", ""],
+        tests: &["--test", "storms"],
         variables: &[
             ("LOAM_STORM_EVENTS", "10000"),
             ("LOAM_MALFORMED_PER_KIND", "100"),
@@ -92,7 +93,7 @@ const PIECES: [Piece; 7] = [
 const LOGS: Piece = Piece {
     what: Soak::All,
     title: "logs: no payload, no secret",
-    tests: ["loam-tests", "--test", "logs", ""],
+    tests: &["--test", "logs"],
     variables: &[],
     needs_local_aws: true,
 };
@@ -175,11 +176,14 @@ impl Report {
 }
 
 fn command(project: &Project, piece: &Piece, options: &SoakOptions) -> Command {
-    let [package, kind, target, filter] = piece.tests;
+    let (target, names) =
+        piece.tests.split_at(piece.tests.iter().position(|part| *part == "--").unwrap_or(piece.tests.len()));
     let mut command = project.cargo();
-    command.args(["test", "--quiet", "--package", package, kind]);
-    command.args([target].into_iter().filter(|target| !target.is_empty()));
-    command.args(["--", "--nocapture"]).args([filter].into_iter().filter(|filter| !filter.is_empty()));
+    command
+        .args(["test", "--quiet", "--workspace"])
+        .args(target)
+        .args(["--", "--nocapture"])
+        .args(names.iter().skip(1));
     command.envs(piece.variables.iter().copied()).env("LOAM_SEED", options.seed.to_string());
     if let Some(minutes) = options.minutes {
         command.env("LOAM_SOAK_MINUTES", minutes.to_string());
@@ -200,12 +204,12 @@ mod tests {
     }
 
     #[test]
-    fn a_piece_names_its_package_and_target_and_how_long_it_is() {
+    fn a_piece_names_its_target_and_its_tests_and_how_long_they_are() {
         let project = Project::open().unwrap();
         let options = SoakOptions { minutes: Some(3), what: Soak::All, seed: 7 };
         let command = command(&project, &PIECES[3], &options);
         let arguments: Vec<_> = command.get_args().map(|argument| argument.to_string_lossy().into_owned()).collect();
-        let expected = ["test", "--quiet", "--package", "telemetry", "--lib", "--", "--nocapture", "histories"];
+        let expected = ["test", "--quiet", "--workspace", "--lib", "--", "--nocapture", "histories"];
         assert_eq!(arguments, expected);
         let variable = |name: &str| {
             let value = command.get_envs().find(|(key, _)| *key == name).and_then(|(_, value)| value);

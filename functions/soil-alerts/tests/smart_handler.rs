@@ -12,7 +12,7 @@ use aws_config::SdkConfig;
 use aws_sdk_dynamodb::types::AttributeValue;
 use histories::{Event, HANDLERS, History, Kind, histories, oracle};
 use loam_domain::{Reading, Readings, ThingName, Timestamp};
-use loam_kit::{Inbox, Mail, Stack, eventually, now, number_of, reading, time_is_up, unique_thing};
+use loam_kit::{Budget, Inbox, Mail, Stack, eventually, now, number_of, reading, unique_thing};
 use serde_json::{Value, json};
 use soil_alerts::Notices;
 use soil_alerts::smart::{
@@ -236,8 +236,9 @@ async fn work_off(alerts: &Alerts, thing: &ThingName, queue: &Mutex<VecDeque<Eve
 async fn histories_end_as_their_readings_say(kind: Kind) {
     let (queue, played) =
         (Mutex::new(histories(kind, number_of("LOAM_STORE_HISTORIES", 12), 5_000)), AtomicU64::new(0));
+    let budget = Budget::start();
     let player = async || {
-        while !time_is_up() {
+        while !budget.is_spent() {
             let Some(history) = queue.lock().unwrap().next() else { return };
             ends_as_its_readings_say(kind, &history).await;
             played.fetch_add(1, Ordering::Relaxed);

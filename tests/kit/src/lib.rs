@@ -30,7 +30,7 @@ pub use handler_logs::handler_logs;
 pub use inbox::{Inbox, Mail};
 pub use messages::{MARKER, now, reading, rule_event, unique_thing};
 pub use replay::replay;
-pub use soak::{number_of, time_is_up};
+pub use soak::{Budget, number_of};
 pub use stack::{Function, Stack};
 pub use tables::twin_of_table;
 pub use things::{Credentials, join};

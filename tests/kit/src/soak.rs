@@ -1,5 +1,4 @@
 use std::str::FromStr;
-use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
 use loam_runtime::process_environment;
@@ -14,12 +13,23 @@ pub fn number_of<T: FromStr>(name: &str, everyday: T) -> T {
     given.map_or(everyday, |number| number.unwrap_or_else(|_| panic!("{name} is not the number that it should be")))
 }
 
-/// Whether the time that `LOAM_SOAK_MINUTES` gives each test is over; never without it. The time begins with the first
-/// question.
-#[must_use]
-pub fn time_is_up() -> bool {
-    static BEGAN: OnceLock<Instant> = OnceLock::new();
-    let began = BEGAN.get_or_init(Instant::now);
-    let minutes = number_of("LOAM_SOAK_MINUTES", 0_u64);
-    minutes > 0 && began.elapsed() >= Duration::from_secs(minutes.saturating_mul(60))
+/// The time that one test may take; without end unless `LOAM_SOAK_MINUTES` says how long.
+#[derive(Debug, Clone, Copy)]
+pub struct Budget {
+    began: Instant,
+    minutes: u64,
+}
+
+impl Budget {
+    /// A budget that begins now.
+    #[must_use]
+    pub fn start() -> Self {
+        Self { began: Instant::now(), minutes: number_of("LOAM_SOAK_MINUTES", 0) }
+    }
+
+    /// Whether the time is over.
+    #[must_use]
+    pub fn is_spent(&self) -> bool {
+        self.minutes > 0 && self.began.elapsed() >= Duration::from_secs(self.minutes.saturating_mul(60))
+    }
 }
