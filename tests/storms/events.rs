@@ -1,10 +1,9 @@
 //! What goes wrong on the way from the rule: somebody changed its SQL, or called the function by hand; and what only
 //! sensors can get wrong.
 
-use loam_kit::MARKER;
+use loam_kit::{Chance, MARKER};
 use serde_json::{Value, json};
 
-use crate::chance::Chance;
 use crate::kinds::Due;
 
 /// A way in which events go wrong: what it makes of a good one.

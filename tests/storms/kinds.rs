@@ -1,9 +1,7 @@
 //! What a broken, old or hostile device sends.
 
-use loam_kit::MARKER;
+use loam_kit::{Chance, MARKER};
 use serde_json::{Value, json};
-
-use crate::chance::Chance;
 
 /// What is due to every message of a kind.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

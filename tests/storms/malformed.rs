@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use std::sync::Arc;
 use std::time::Instant;
 
-use loam_kit::{DeadLetterQueue, Stack, now};
+use loam_kit::{DeadLetterQueue, Stack, now, number_of};
 use loam_runtime::{BatchItem, Invocation, KeptEvent};
 use serde_json::Value;
 use soil_alerts::smart::{AlertRule, StateStore};
@@ -13,7 +13,6 @@ use telemetry::Store;
 use tokio::task::JoinSet;
 
 use crate::kinds::Due;
-use crate::number_of;
 use crate::sending::{Volley, sensors, soil};
 
 /// Kinds worked on at once.

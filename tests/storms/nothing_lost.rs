@@ -7,7 +7,10 @@ use std::time::Instant;
 
 use loam_domain::{ThingName, Timestamp};
 use loam_kit::wiretap::Wiretap;
-use loam_kit::{DeadLetterQueue, Inbox, MARKER, Stack, eventually, now, reading, replay, rule_event, unique_thing};
+use loam_kit::{
+    Chance, DeadLetterQueue, Inbox, MARKER, Stack, eventually, now, number_of, reading, replay, rule_event,
+    unique_thing,
+};
 use loam_runtime::{BatchItem, Invocation};
 use serde_json::{Value, json};
 use soil_alerts::smart::{AlertRule, StateStore, Status};
@@ -15,9 +18,7 @@ use telemetry::point::{HOUR_MILLIS, Metric};
 use telemetry::{Span, Store};
 use tokio::task::JoinSet;
 
-use crate::chance::Chance;
 use crate::line::{LAMBDA, Line, Policy, QUEUE, Tally};
-use crate::number_of;
 
 /// The readings of a fleet: which thing's, when, how moist; and the fleet.
 struct Fleet {

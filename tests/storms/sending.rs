@@ -1,10 +1,9 @@
 //! What is sent in a storm of broken messages, and what is due to it.
 
 use loam_domain::{ThingName, Timestamp};
-use loam_kit::{now, rule_event, unique_thing};
+use loam_kit::{Chance, now, rule_event, unique_thing};
 use serde_json::Value;
 
-use crate::chance::Chance;
 use crate::events::{EVENTS, SENSORS, bodies};
 use crate::kinds::{Due, FIELDS, Kind, STRANGE, WHOLE};
 

@@ -17,7 +17,6 @@ pub(crate) struct Cli {
     pub(crate) verb: Verb,
 }
 
-// `soak` (long histories, fuzzing) gets its variant here with its work.
 #[derive(Subcommand)]
 pub(crate) enum Verb {
     /// Run Loam on this machine: build, start the local AWS, deploy the template, start three sensors, show what happens
@@ -28,6 +27,8 @@ pub(crate) enum Verb {
     Test(TestOptions),
     /// Build the functions for AWS into target/lambda/, ready for `sam deploy`
     Build(BuildOptions),
+    /// Run the long tests: histories on the real store, storms, fuzzing; a table at the end
+    Soak(SoakOptions),
     /// Measure the release builds and print one table; nothing is asserted
     Bench(BenchOptions),
     /// Delete a stack with everything that it keeps
@@ -65,6 +66,32 @@ pub(crate) struct TestOptions {
     pub(crate) level: Vec<Level>,
     /// Only Rust tests whose name contains this text; the checks that have no such name are left out then
     pub(crate) filter: Option<String>,
+}
+
+#[derive(Args)]
+pub(crate) struct SoakOptions {
+    /// Minutes after which a test stops with what it has done by then; a storm is always run to its end
+    #[arg(long, value_parser = clap::value_parser!(u64).range(1..))]
+    pub(crate) minutes: Option<u64>,
+    /// Only this
+    #[arg(long, value_enum, default_value_t = Soak::All)]
+    pub(crate) what: Soak,
+    /// Where chance begins; the same seed makes the same inputs
+    #[arg(long, default_value_t = 0)]
+    pub(crate) seed: u64,
+}
+
+/// The long tests.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Soak {
+    /// 10,000 histories on the pure decision, and as many on the real store from eight handlers at once
+    Histories,
+    /// 1,000,000 inputs for each parser
+    Fuzz,
+    /// 10,000 events for each function while the store fails; 100 broken messages of each kind
+    Storm,
+    /// All of these
+    All,
 }
 
 #[derive(Args)]

@@ -1,5 +1,5 @@
 //! The project's verbs, run as `cargo xtask <verb>` from anywhere in the repository: `up` and `down` (Loam on this
-//! machine), `test`, `build` (for AWS), `bench`, `destroy` and `replay` (a stack, here or on AWS).
+//! machine), `test`, `soak`, `build` (for AWS), `bench`, `destroy` and `replay` (a stack, here or on AWS).
 //!
 //! It starts programs and reads what they say; it knows no AWS API. What has to talk to AWS is a verb of the Python
 //! package in `local/`.
@@ -28,6 +28,7 @@ mod remote;
 mod run_levels;
 mod runner;
 mod session;
+mod soak;
 mod staging;
 mod state;
 mod static_checks;
@@ -63,6 +64,7 @@ fn dispatch(verb: Verb) -> Result<ExitCode, Failure> {
         Verb::Down => down::run(&project),
         Verb::Test(options) => run_levels::run(&project, &options),
         Verb::Build(options) => lambda::run(&project, options.arch),
+        Verb::Soak(options) => soak::run(&project, &options),
         Verb::Bench(options) => bench::run(&project, &options),
         Verb::Destroy(options) => remote::destroy(&project, &options),
         Verb::Replay(options) => remote::replay(&project, &options),

@@ -45,6 +45,35 @@ pub(crate) fn run(project: &Project, options: &TestOptions) -> Result<ExitCode, 
     Ok(if good { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
+/// A local AWS of its own in `folder`, with everything deployed to it as `stack`.
+pub(crate) fn deployed<'a>(
+    project: &'a Project,
+    metadata: &Metadata,
+    folder: &Path,
+    stack: &str,
+) -> Result<Session<'a>, Failure> {
+    if Running::find(folder).is_some() {
+        let folder = folder.display();
+        return Err(Failure::new("tests-running", format!("tests run here already ({folder}); wait for their end.")));
+    }
+    Venv::Sam.ensure(project)?;
+    let staging = Staging::fill(project, metadata, folder)?;
+    let [port, mqtt_port] = ports::free()?;
+    let email = "grower@example.com".to_owned();
+    let local = LocalAws { folder: folder.to_path_buf(), port, mqtt_port, stack: stack.to_owned(), email };
+    let mut session = Session::new(project, local, None)?;
+    let keys = session.ensure_emulator(false)?;
+    session.ensure_deployed(&staging, &keys)?;
+    Ok(session)
+}
+
+/// The template as plain JSON, for tests that read it; answers its place in `folder`.
+pub(crate) fn expand(project: &Project, folder: &Path) -> Result<PathBuf, Failure> {
+    let to = folder.join("template.json");
+    process::run(project, "template: expand", static_checks::expand(project, &to), &folder.join("log/expand.log"))?;
+    Ok(to)
+}
+
 /// What the tests on a local AWS are told. They take addresses and keys from stack.json alone: a variable would
 /// silently win over a wiretap's address.
 pub(crate) struct Variables {
@@ -97,7 +126,7 @@ impl Test<'_> {
             return Ok(());
         }
         Venv::Emulator.ensure(self.project)?;
-        let template = self.expand()?;
+        let template = expand(self.project, &self.folder)?;
         if rest.contains(&Level::Contract) {
             self.level(&runner, Level::Contract, |command| {
                 command.env("LOAM_TEMPLATE", &template);
@@ -109,13 +138,6 @@ impl Test<'_> {
             return Ok(());
         }
         self.levels_on_local_aws(&runner, &metadata, &rest, &template)
-    }
-
-    fn expand(&self) -> Result<PathBuf, Failure> {
-        let to = self.folder.join("template.json");
-        let log = self.folder.join("log/expand.log");
-        process::run(self.project, "template: expand", static_checks::expand(self.project, &to), &log)?;
-        Ok(to)
     }
 
     /// The examples in the documentation, which nextest does not know.
@@ -167,17 +189,7 @@ impl Test<'_> {
         levels: &[Level],
         template: &Path,
     ) -> Result<(), Failure> {
-        if Running::find(&self.folder).is_some() {
-            return Err(Failure::new("tests-running", "tests run here already (target/test); wait for their end."));
-        }
-        Venv::Sam.ensure(self.project)?;
-        let staging = Staging::fill(self.project, metadata, &self.folder)?;
-        let [port, mqtt_port] = ports::free()?;
-        let email = "grower@example.com".to_owned();
-        let local = LocalAws { folder: self.folder.clone(), port, mqtt_port, stack: STACK.to_owned(), email };
-        let mut session = Session::new(self.project, local, None)?;
-        let keys = session.ensure_emulator(false)?;
-        session.ensure_deployed(&staging, &keys)?;
+        let session = deployed(self.project, metadata, &self.folder, STACK)?;
         let variables = Variables::new(&session.local, template)?;
         for level in levels.iter().copied() {
             let good = self.level(runner, level, |command| variables.give_to(command))?;

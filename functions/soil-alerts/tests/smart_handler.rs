@@ -1,16 +1,18 @@
 //! Smart mode against the local AWS: the real tables and the real topic.
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a panic is how a test fails")]
+#![expect(clippy::print_stdout, reason = "the figures of a run are its result")]
 
 mod histories;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
 use aws_config::SdkConfig;
 use aws_sdk_dynamodb::types::AttributeValue;
 use histories::{Event, HANDLERS, History, Kind, histories, oracle};
 use loam_domain::{Reading, Readings, ThingName, Timestamp};
-use loam_kit::{Inbox, Mail, Stack, eventually, now, reading, unique_thing};
+use loam_kit::{Budget, Inbox, Mail, Stack, eventually, now, number_of, reading, unique_thing};
 use serde_json::{Value, json};
 use soil_alerts::Notices;
 use soil_alerts::smart::{
@@ -232,14 +234,21 @@ async fn work_off(alerts: &Alerts, thing: &ThingName, queue: &Mutex<VecDeque<Eve
 
 /// Four at a time: more would be slower than a handler's patience with the one that sends.
 async fn histories_end_as_their_readings_say(kind: Kind) {
-    let queue = Mutex::new(histories(kind, 12, 5_000));
+    let (queue, played) =
+        (Mutex::new(histories(kind, number_of("LOAM_STORE_HISTORIES", 12), 5_000)), AtomicU64::new(0));
+    let budget = Budget::start();
     let player = async || {
-        loop {
+        while !budget.is_spent() {
             let Some(history) = queue.lock().unwrap().next() else { return };
             ends_as_its_readings_say(kind, &history).await;
+            played.fetch_add(1, Ordering::Relaxed);
         }
     };
     tokio::join!(Box::pin(player()), Box::pin(player()), Box::pin(player()), Box::pin(player()));
+    println!(
+        "figure: histories on the real store, soil-alerts, {kind:?}: {} played, 0 end elsewhere",
+        played.into_inner()
+    );
 }
 
 async fn ends_as_its_readings_say(kind: Kind, history: &History) {
@@ -252,6 +261,7 @@ async fn ends_as_its_readings_say(kind: Kind, history: &History) {
     assert!(state.outbox.is_empty(), "seed {seed}");
     // On a machine so slow that one handler takes another for dead, a notice goes out twice, under the same id.
     let mut mails = world.mails_at_least(sent).await;
+    world.inbox.close().await;
     let mut ids = BTreeSet::new();
     mails.retain(|mail| ids.insert(mail.attributes["noticeId"].clone()));
     if kind == Kind::Immediate {

@@ -7,6 +7,7 @@
 )]
 
 mod archive;
+mod chance;
 mod dead_letters;
 mod eventually;
 mod function_logs;
@@ -15,12 +16,14 @@ mod inbox;
 mod messages;
 mod replay;
 mod second_stack;
+mod soak;
 mod stack;
 mod tables;
 mod things;
 pub mod wiretap;
 
 pub use archive::Archive;
+pub use chance::Chance;
 pub use dead_letters::DeadLetterQueue;
 pub use eventually::{eventually, patience};
 pub use function_logs::function_logs;
@@ -29,6 +32,7 @@ pub use inbox::{Inbox, Mail};
 pub use messages::{MARKER, now, reading, rule_event, unique_thing};
 pub use replay::replay;
 pub use second_stack::{deploy_beside, describe, destroy};
+pub use soak::{Budget, number_of};
 pub use stack::{Function, Stack};
 pub use tables::twin_of_table;
 pub use things::{Credentials, join};
