@@ -3,9 +3,7 @@ use ring::aead::Aad;
 use crate::cursor::{Cursor, Stop, fill};
 use crate::header::{FRAMED, VERSION, check_count, header_nonce};
 use crate::key::{DerivedKeys, SUITE};
-use crate::{
-    DataKey, EncryptedDataKey, EncryptionContext, Error, FrameLength, Header, MessageId, Opener, WrappingKey,
-};
+use crate::{DataKey, EncryptedDataKey, EncryptionContext, Error, FrameLength, Header, MessageId, Opener, WrappingKey};
 
 /// A header as it was read: well-formed and within all limits, but **not yet authentic**. It says which key to get;
 /// [`UnverifiedHeader::open`] then proves it.
