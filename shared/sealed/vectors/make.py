@@ -8,6 +8,7 @@ Needs the packages in requirements.txt. Keys here are made for the test and prot
 
 import base64
 import json
+import logging
 import os
 import subprocess
 import sys
@@ -15,10 +16,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from aws_encryption_sdk import CommitmentPolicy, EncryptionSDKClient
-from aws_encryption_sdk.exceptions import AWSEncryptionSDKClientError
 from aws_encryption_sdk.identifiers import Algorithm, EncryptionKeyType, WrappingAlgorithm
 from aws_encryption_sdk.internal.crypto.wrapping_keys import WrappingKey
 from aws_encryption_sdk.key_providers.raw import RawMasterKey, RawMasterKeyProvider
+from cryptography.exceptions import InvalidTag
 
 NAMESPACE = "loam"
 CONTEXT = {"thing": "sensor-1", "transferId": "0190-7b3a", "direction": "device-to-cloud", "Ümläut": "木"}
@@ -125,15 +126,20 @@ def run(tool: str, *arguments: str, source: bytes) -> bytes:
     return subprocess.run([tool, *arguments, *pairs], input=source, stdout=subprocess.PIPE, check=True).stdout
 
 
-def official_opens_ours(tool: str, length: int, frame: int) -> bytes:
-    """Seals with the example, opens with the official client; gives the message."""
+def official_opens_ours(tool: str, length: int, frame: int) -> None:
+    """Seals with the example, opens with the official client, which must also refuse it changed."""
     name, key, source = "transfer-1", os.urandom(32), plaintext(length)
     random = [os.urandom(count).hex() for count in (32, 32, 12)]
     sealed = run(tool, "seal", NAMESPACE, name, key.hex(), str(frame), *random, source=source)
     opened, header = STRICT.decrypt(source=sealed, key_provider=master_key(name, key))
     assert opened == source and header.encryption_context == CONTEXT, (length, frame)
     assert header.algorithm is COMMITTING and header.frame_length == frame, (length, frame)
-    return sealed
+    changed = sealed[:-1] + bytes([sealed[-1] ^ 1])
+    try:
+        STRICT.decrypt(source=changed, key_provider=master_key(name, key))
+    except InvalidTag:
+        return
+    raise AssertionError(f"the official client opened a changed message: {length} bytes in frames of {frame}")
 
 
 def ours_opens_official(tool: str, length: int, frame: int) -> None:
@@ -143,22 +149,12 @@ def ours_opens_official(tool: str, length: int, frame: int) -> None:
     assert run(tool, "open", NAMESPACE, name, key.hex(), source=message) == source, (length, frame)
 
 
-def official_refuses_ours_changed(message: bytes) -> None:
-    """A control: the official client does look at our messages."""
-    changed = message[:-20] + bytes([message[-20] ^ 1]) + message[-19:]
-    try:
-        STRICT.decrypt(source=changed, key_provider=master_key("transfer-1", os.urandom(32)))
-    except AWSEncryptionSDKClientError:
-        return
-    raise AssertionError("a changed message was opened")
-
-
 def check(tool: str) -> None:
     """Every case both ways; stops at the first that fails."""
+    logging.disable()  # the client logs each refusal with its trace
     count = 0
     for length, frame in cases():
-        message = official_opens_ours(tool, length, frame)
-        official_refuses_ours_changed(message)
+        official_opens_ours(tool, length, frame)
         ours_opens_official(tool, length, frame)
         count += 1
     print(f"{count} sizes both ways: all the same")

@@ -228,8 +228,8 @@ fn another_data_key_is_refused_by_the_commitment() {
 
 #[test]
 fn every_suite_but_the_committing_one_without_signature_is_refused() {
+    let mut downgraded = message(1);
     for suite in (0..=u16::MAX).filter(|suite| *suite != 0x0478) {
-        let mut downgraded = message(1);
         downgraded[1..3].copy_from_slice(&suite.to_be_bytes());
         assert_eq!(open(&downgraded).result, Err(Error::UnsupportedSuite(suite)));
     }
