@@ -86,4 +86,23 @@ proptest! {
         prop_assert!(outcome.result.is_err());
         prop_assert!(outcome.released.is_empty());
     }
+
+    #[test]
+    fn whatever_is_changed_only_a_prefix_of_the_plaintext_comes_out(
+        changes in proptest::collection::vec((any::<prop::sample::Index>(), 0_usize..40, any::<[u8; 4]>(), 0_usize..5), 1..4),
+        piece in 1_usize..300,
+    ) {
+        let length = 3 * FRAME + 9;
+        let original = message(length);
+        let mut changed = original.clone();
+        for (at, removed, inserted, kept) in changes {
+            let at = at.index(changed.len());
+            let end = changed.len().min(at + removed);
+            changed.splice(at..end, inserted[..kept.min(4)].iter().copied());
+        }
+        prop_assume!(changed != original && !changed.is_empty());
+        let outcome = open_in_pieces(&changed, piece);
+        prop_assert!(outcome.result.is_err());
+        prop_assert!(plaintext(length).starts_with(&outcome.released));
+    }
 }
