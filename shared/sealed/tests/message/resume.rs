@@ -21,6 +21,18 @@ fn a_body_sealed_in_parts_is_the_body_sealed_in_one_go() {
 }
 
 #[test]
+fn sealing_goes_on_from_the_stored_header_alone() {
+    let bytes = plaintext(4 * FRAME + 3);
+    let (stored, whole) = seal(&header(5, FRAME), &bytes);
+    let header = UnverifiedHeader::parse(&stored).unwrap().0.open(&data_key(), &context()).unwrap().header().clone();
+    let mut rest = Vec::new();
+    let mut sealer = Sealer::new(&data_key(), &header).unwrap().resume_at(3).unwrap();
+    sealer.update(&bytes[2 * FRAME..], &mut rest).unwrap();
+    sealer.finish(&mut rest).unwrap();
+    assert_eq!(rest, whole[usize::try_from(frame(FRAME).body_offset(3)).unwrap()..]);
+}
+
+#[test]
 fn a_download_goes_on_at_the_frame_that_was_cut() {
     let bytes = plaintext(10 * FRAME + 3);
     let (header, body) = seal(&header(5, FRAME), &bytes);
