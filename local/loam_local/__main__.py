@@ -81,14 +81,21 @@ def _replay(verbs: Any) -> None:
     parser = verbs.add_parser("replay", help="give a stack's dead letters another try")
     _endpoint(parser, required=False)
     parser.add_argument("--stack", required=True)
-    parser.add_argument("--kept", action="store_true", help="also events that a function refused (after it was mended)")
+    parser.add_argument("--refused", action="store_true",
+                        help="also events that a function refused (after it was mended)")
     parser.add_argument("--dry-run", action="store_true", help="only say what lies there")
+
+
+def _logs(verbs: Any) -> None:
+    parser = verbs.add_parser("logs", help="print what a stack's functions have logged as JSON, by log group")
+    _endpoint(parser)
+    parser.add_argument("--stack", required=True)
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="loam_local", description=__doc__)
     verbs = parser.add_subparsers(dest="verb", required=True)
-    for add in (_serve, _admin, _seed, _describe, _watch, _expand, _destroy, _replay):
+    for add in (_serve, _admin, _seed, _describe, _watch, _expand, _destroy, _replay, _logs):
         add(verbs)
     return parser
 

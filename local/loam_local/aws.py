@@ -22,6 +22,11 @@ def client(service: str, endpoint: str | None, region: str, key: dict[str, str] 
     return boto3.client(service, endpoint_url=endpoint, region_name=region, **named)
 
 
+def is_local(client: Any) -> bool:
+    """Whether the client speaks to the local AWS, where waiting is idle."""
+    return ".localhost" in client.meta.endpoint_url or "127.0.0.1" in client.meta.endpoint_url
+
+
 def outputs(stack: dict[str, Any]) -> dict[str, str]:
     """The outputs of a stack as DescribeStacks gives it."""
     return {output["OutputKey"]: output["OutputValue"] for output in stack.get("Outputs", [])}

@@ -96,8 +96,7 @@ def _delete(cloudformation: Any, stack: dict[str, Any]) -> None:
     from botocore.exceptions import ClientError, WaiterError
 
     print(f"stack {stack['StackName']}: deleting", flush=True)
-    local = ".localhost" in cloudformation.meta.endpoint_url or "127.0.0.1" in cloudformation.meta.endpoint_url
-    delay = {"Delay": 1 if local else 10, "MaxAttempts": 360}
+    delay = {"Delay": 1 if aws.is_local(cloudformation) else 10, "MaxAttempts": 360}
     try:
         cloudformation.delete_stack(StackName=stack["StackId"])
         cloudformation.get_waiter("stack_delete_complete").wait(StackName=stack["StackId"], WaiterConfig=delay)

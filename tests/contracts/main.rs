@@ -3,7 +3,9 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a panic is how a test fails")]
 
 mod device_policy;
+mod documents;
 mod functions;
 mod nothing_is_lost;
+mod operations;
 mod rules;
 mod template;

@@ -17,7 +17,6 @@ pub(crate) struct Cli {
     pub(crate) verb: Verb,
 }
 
-// `bench` (figures of release builds) and `soak` (long histories, fuzzing) get their variant here with their work.
 #[derive(Subcommand)]
 pub(crate) enum Verb {
     /// Run Loam on this machine: build, start the local AWS, deploy the template, start three sensors, show what happens
@@ -28,10 +27,14 @@ pub(crate) enum Verb {
     Test(TestOptions),
     /// Build the functions for AWS into target/lambda/, ready for `sam deploy`
     Build(BuildOptions),
+    /// Run the long tests: histories on the real store, storms, fuzzing; a table at the end
+    Soak(SoakOptions),
+    /// Measure the release builds and print one table; nothing is asserted
+    Bench(BenchOptions),
     /// Delete a stack with everything that it keeps
     Destroy(StackOptions),
-    /// Send what lies in a stack's dead-letter queues through the stack again
-    Replay(StackOptions),
+    /// Hand over again what lies in a stack's dead-letter queues
+    Replay(ReplayOptions),
 }
 
 #[derive(Args)]
@@ -66,10 +69,55 @@ pub(crate) struct TestOptions {
 }
 
 #[derive(Args)]
+pub(crate) struct SoakOptions {
+    /// Minutes after which a test stops with what it has done by then; a storm is always run to its end
+    #[arg(long, value_parser = clap::value_parser!(u64).range(1..))]
+    pub(crate) minutes: Option<u64>,
+    /// Only this
+    #[arg(long, value_enum, default_value_t = Soak::All)]
+    pub(crate) what: Soak,
+    /// Where chance begins; the same seed makes the same inputs
+    #[arg(long, default_value_t = 0)]
+    pub(crate) seed: u64,
+}
+
+/// The long tests.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Soak {
+    /// 10,000 histories on the pure decision, and as many on the real store from eight handlers at once
+    Histories,
+    /// 1,000,000 inputs for each parser
+    Fuzz,
+    /// 10,000 events for each function while the store fails; 100 broken messages of each kind
+    Storm,
+    /// All of these
+    All,
+}
+
+#[derive(Args)]
 pub(crate) struct BuildOptions {
     /// The processor the functions run on
     #[arg(long, value_enum, default_value_t = LambdaArchitecture::Arm64)]
     pub(crate) arch: LambdaArchitecture,
+}
+
+#[derive(Args)]
+pub(crate) struct BenchOptions {
+    /// Turns of each candidate
+    #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u64).range(1..))]
+    pub(crate) rounds: u64,
+    /// Starts of each candidate in a round
+    #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u64).range(1..))]
+    pub(crate) starts: u64,
+    /// Messages of each candidate in a round
+    #[arg(long, default_value_t = 1000, value_parser = clap::value_parser!(u64).range(100..))]
+    pub(crate) messages: u64,
+    /// Messages of one process, to see whether it grows
+    #[arg(long, default_value_t = 10_000, value_parser = clap::value_parser!(u64).range(100..))]
+    pub(crate) growth: u64,
+    /// Compare with the TLS library aws-lc too; its C code takes minutes to build
+    #[arg(long)]
+    pub(crate) aws_lc: bool,
 }
 
 #[derive(Args)]
@@ -80,6 +128,18 @@ pub(crate) struct StackOptions {
     /// Take the stack of your AWS account (ordinary credentials) even while a local AWS runs
     #[arg(long)]
     pub(crate) aws: bool,
+}
+
+#[derive(Args)]
+pub(crate) struct ReplayOptions {
+    #[command(flatten)]
+    pub(crate) stack: StackOptions,
+    /// Also what a function refused (after the function was mended and deployed)
+    #[arg(long)]
+    pub(crate) refused: bool,
+    /// Only say what would be done
+    #[arg(long)]
+    pub(crate) dry_run: bool,
 }
 
 /// Lambda's names for processors.

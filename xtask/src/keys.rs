@@ -21,24 +21,30 @@ impl Keys {
         Self { access_key_id: "test".into(), secret_access_key: "test".into() }
     }
 
-    /// Points `command` at the local AWS and at nothing else: whatever the person's environment and files say about
-    /// AWS is out of its reach, so that no run here can touch an account.
+    /// Points `command` at the local AWS and at nothing else.
     pub(crate) fn give_to(&self, command: &mut Command, endpoint: &str) {
-        for (name, _) in std::env::vars_os() {
-            if name.to_string_lossy().starts_with("AWS_") {
-                command.env_remove(&name);
-            }
-        }
+        hide_the_persons_own(command);
         command
             .env("AWS_ENDPOINT_URL", endpoint)
             .env("AWS_ACCESS_KEY_ID", &self.access_key_id)
             .env("AWS_SECRET_ACCESS_KEY", &self.secret_access_key)
             .env("AWS_REGION", REGION)
-            .env("AWS_DEFAULT_REGION", REGION)
-            .env("AWS_CONFIG_FILE", "/dev/null")
-            .env("AWS_SHARED_CREDENTIALS_FILE", "/dev/null")
-            .env("AWS_EC2_METADATA_DISABLED", "true");
+            .env("AWS_DEFAULT_REGION", REGION);
     }
+}
+
+/// Whatever the person's environment and files say about AWS is out of `command`'s reach, so that no run here can touch
+/// an account.
+pub(crate) fn hide_the_persons_own(command: &mut Command) {
+    for (name, _) in std::env::vars_os() {
+        if name.to_string_lossy().starts_with("AWS_") {
+            command.env_remove(&name);
+        }
+    }
+    command
+        .env("AWS_CONFIG_FILE", "/dev/null")
+        .env("AWS_SHARED_CREDENTIALS_FILE", "/dev/null")
+        .env("AWS_EC2_METADATA_DISABLED", "true");
 }
 
 #[cfg(test)]

@@ -1,9 +1,10 @@
 //! The project's verbs, run as `cargo xtask <verb>` from anywhere in the repository: `up` and `down` (Loam on this
-//! machine), `test`, `build` (for AWS), `destroy` and `replay` (a stack, here or on AWS).
+//! machine), `test`, `soak`, `build` (for AWS), `bench`, `destroy` and `replay` (a stack, here or on AWS).
 //!
 //! It starts programs and reads what they say; it knows no AWS API. What has to talk to AWS is a verb of the Python
 //! package in `local/`.
 
+mod bench;
 mod build;
 mod cli;
 mod counts;
@@ -27,6 +28,7 @@ mod remote;
 mod run_levels;
 mod runner;
 mod session;
+mod soak;
 mod staging;
 mod state;
 mod static_checks;
@@ -62,7 +64,9 @@ fn dispatch(verb: Verb) -> Result<ExitCode, Failure> {
         Verb::Down => down::run(&project),
         Verb::Test(options) => run_levels::run(&project, &options),
         Verb::Build(options) => lambda::run(&project, options.arch),
-        Verb::Destroy(options) => remote::run(&project, "destroy", &options),
-        Verb::Replay(options) => remote::run(&project, "replay", &options),
+        Verb::Soak(options) => soak::run(&project, &options),
+        Verb::Bench(options) => bench::run(&project, &options),
+        Verb::Destroy(options) => remote::destroy(&project, &options),
+        Verb::Replay(options) => remote::replay(&project, &options),
     }
 }

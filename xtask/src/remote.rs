@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use crate::cli::StackOptions;
+use crate::cli::{ReplayOptions, StackOptions};
 use crate::emulator::LocalAws;
 use crate::failure::Failure;
 use crate::process;
@@ -13,12 +13,27 @@ use crate::terminal;
 use crate::up;
 use crate::venv::Venv;
 
-pub(crate) fn run(project: &Project, verb: &str, options: &StackOptions) -> Result<ExitCode, Failure> {
+/// Replay's exit code when letters stay that could not be handed over.
+const STUCK: u8 = 3;
+
+/// Deletes the stack.
+pub(crate) fn destroy(project: &Project, options: &StackOptions) -> Result<ExitCode, Failure> {
+    run(project, "destroy", options, &[])
+}
+
+/// Drains the stack's dead-letter queues; the exit code is [`STUCK`] when something could not be handed over.
+pub(crate) fn replay(project: &Project, options: &ReplayOptions) -> Result<ExitCode, Failure> {
+    let flags = [("--refused", options.refused), ("--dry-run", options.dry_run)];
+    let given: Vec<&str> = flags.into_iter().filter(|(_, given)| *given).map(|(flag, _)| flag).collect();
+    run(project, "replay", &options.stack, &given)
+}
+
+fn run(project: &Project, verb: &str, options: &StackOptions, flags: &[&str]) -> Result<ExitCode, Failure> {
     let folder = project.instance(up::INSTANCE);
     let running = if options.aws { None } else { Some(Running::find(&folder).ok_or_else(|| none_runs(verb))?) };
     Venv::Emulator.ensure(project)?;
     let mut command = python::verb(project, verb);
-    command.args(["--stack", &options.stack]);
+    command.args(["--stack", &options.stack]).args(flags);
     if let Some(mut running) = running {
         let local = LocalAws {
             folder: folder.clone(),
@@ -29,7 +44,7 @@ pub(crate) fn run(project: &Project, verb: &str, options: &StackOptions) -> Resu
         };
         command.args(["--endpoint", &local.endpoint()]);
         local.admin(project)?.give_to(&mut command, &local.endpoint());
-        if options.stack == running.stack {
+        if verb == "destroy" && options.stack == running.stack {
             // Whatever becomes of it, the next `up` looks anew.
             running.deployed.clear();
             running.save(&folder)?;
@@ -42,6 +57,9 @@ pub(crate) fn run(project: &Project, verb: &str, options: &StackOptions) -> Resu
     })?;
     if status.success() {
         return Ok(ExitCode::SUCCESS);
+    }
+    if status.code() == Some(i32::from(STUCK)) {
+        return Ok(ExitCode::from(STUCK));
     }
     Err(Failure::new("step-failed", format!("{title}: failed ({status}); it says above why.")))
 }

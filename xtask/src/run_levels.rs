@@ -9,6 +9,7 @@ use crate::counts::Counts;
 use crate::deploy;
 use crate::emulator::LocalAws;
 use crate::failure::Failure;
+use crate::keys::hide_the_persons_own;
 use crate::ports;
 use crate::process;
 use crate::project::{Project, make_folder};
@@ -44,6 +45,61 @@ pub(crate) fn run(project: &Project, options: &TestOptions) -> Result<ExitCode, 
     Ok(if good { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
+/// A local AWS of its own in `folder`, with everything deployed to it as `stack`.
+pub(crate) fn deployed<'a>(
+    project: &'a Project,
+    metadata: &Metadata,
+    folder: &Path,
+    stack: &str,
+) -> Result<Session<'a>, Failure> {
+    if Running::find(folder).is_some() {
+        let folder = folder.display();
+        return Err(Failure::new("tests-running", format!("tests run here already ({folder}); wait for their end.")));
+    }
+    Venv::Sam.ensure(project)?;
+    let staging = Staging::fill(project, metadata, folder)?;
+    let [port, mqtt_port] = ports::free()?;
+    let email = "grower@example.com".to_owned();
+    let local = LocalAws { folder: folder.to_path_buf(), port, mqtt_port, stack: stack.to_owned(), email };
+    let mut session = Session::new(project, local, None)?;
+    let keys = session.ensure_emulator(false)?;
+    session.ensure_deployed(&staging, &keys)?;
+    Ok(session)
+}
+
+/// The template as plain JSON, for tests that read it; answers its place in `folder`.
+pub(crate) fn expand(project: &Project, folder: &Path) -> Result<PathBuf, Failure> {
+    let to = folder.join("template.json");
+    process::run(project, "template: expand", static_checks::expand(project, &to), &folder.join("log/expand.log"))?;
+    Ok(to)
+}
+
+/// What the tests on a local AWS are told. They take addresses and keys from stack.json alone: a variable would
+/// silently win over a wiretap's address.
+pub(crate) struct Variables {
+    template: PathBuf,
+    stack: PathBuf,
+    handler_logs: PathBuf,
+}
+
+impl Variables {
+    /// Of the stack on `local`; logs of handlers inside earlier tests are gone.
+    pub(crate) fn new(local: &LocalAws, template: &Path) -> Result<Self, Failure> {
+        let handler_logs = local.log("handlers");
+        if handler_logs.exists() {
+            std::fs::remove_dir_all(&handler_logs).map_err(|error| Failure::io("remove", &handler_logs, &error))?;
+        }
+        make_folder(&handler_logs)?;
+        Ok(Self { template: template.to_path_buf(), stack: local.folder.join(deploy::STACK_FILE), handler_logs })
+    }
+
+    pub(crate) fn give_to(&self, command: &mut Command) {
+        hide_the_persons_own(command);
+        command.env("LOAM_TEMPLATE", &self.template).env("LOAM_STACK", &self.stack);
+        command.env("LOAM_HANDLER_LOGS", &self.handler_logs);
+    }
+}
+
 struct Test<'a> {
     project: &'a Project,
     folder: PathBuf,
@@ -63,13 +119,14 @@ impl Test<'_> {
         let runner = Runner::find(self.project, &metadata, self.filter);
         if levels.contains(&Level::Pure) {
             self.level(&runner, Level::Pure, |_| ())?;
+            self.documentation()?;
         }
         let rest: Vec<Level> = levels.iter().copied().filter(|level| *level != Level::Pure).collect();
         if rest.is_empty() || !runner.has_tests_or_checks(&rest)? {
             return Ok(());
         }
         Venv::Emulator.ensure(self.project)?;
-        let template = self.expand()?;
+        let template = expand(self.project, &self.folder)?;
         if rest.contains(&Level::Contract) {
             self.level(&runner, Level::Contract, |command| {
                 command.env("LOAM_TEMPLATE", &template);
@@ -83,11 +140,14 @@ impl Test<'_> {
         self.levels_on_local_aws(&runner, &metadata, &rest, &template)
     }
 
-    fn expand(&self) -> Result<PathBuf, Failure> {
-        let to = self.folder.join("template.json");
-        let log = self.folder.join("log/expand.log");
-        process::run(self.project, "template: expand", static_checks::expand(self.project, &to), &log)?;
-        Ok(to)
+    /// The examples in the documentation, which nextest does not know.
+    fn documentation(&mut self) -> Result<(), Failure> {
+        if self.filter.is_some() {
+            return Ok(());
+        }
+        let (counts, success) = self.show_and_count(static_checks::documentation(self.project))?;
+        self.counts += counts.or_one_failure(success);
+        Ok(())
     }
 
     fn contract_checks(&mut self) -> Result<(), Failure> {
@@ -129,22 +189,10 @@ impl Test<'_> {
         levels: &[Level],
         template: &Path,
     ) -> Result<(), Failure> {
-        if Running::find(&self.folder).is_some() {
-            return Err(Failure::new("tests-running", "tests run here already (target/test); wait for their end."));
-        }
-        Venv::Sam.ensure(self.project)?;
-        let staging = Staging::fill(self.project, metadata, &self.folder)?;
-        let [port, mqtt_port] = ports::free()?;
-        let email = "grower@example.com".to_owned();
-        let local = LocalAws { folder: self.folder.clone(), port, mqtt_port, stack: STACK.to_owned(), email };
-        let mut session = Session::new(self.project, local, None)?;
-        let keys = session.ensure_emulator(false)?;
-        session.ensure_deployed(&staging, &keys)?;
-        // Tests take addresses and keys from stack.json alone: a variable would silently win over a wiretap's address.
+        let session = deployed(self.project, metadata, &self.folder, STACK)?;
+        let variables = Variables::new(&session.local, template)?;
         for level in levels.iter().copied() {
-            let good = self.level(runner, level, |command| {
-                command.env("LOAM_TEMPLATE", template).env("LOAM_STACK", session.local.folder.join(deploy::STACK_FILE));
-            })?;
+            let good = self.level(runner, level, |command| variables.give_to(command))?;
             if !good {
                 let log = session.local.log("emulator.log");
                 terminal::note(&format!("  the end of the local AWS's log, {}:", log.display()));

@@ -26,6 +26,12 @@ pub(crate) fn of_rust(project: &Project) -> [Check; 2] {
     [Check { title: "lint: cargo fmt", command: format }, Check { title: "lint: cargo clippy", command: lints }]
 }
 
+pub(crate) fn documentation(project: &Project) -> Check {
+    let mut command = project.cargo();
+    command.args(["test", "--workspace", "--doc", "--quiet"]);
+    Check { title: "pure: examples in the documentation", command }
+}
+
 pub(crate) fn of_template(project: &Project) -> Result<[Check; 3], Failure> {
     Venv::Sam.ensure(project)?;
     Venv::Lint.ensure(project)?;

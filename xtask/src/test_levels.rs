@@ -16,15 +16,18 @@ pub(crate) enum Level {
     Handler,
     /// Devices and callers against the whole stack
     Journey,
-    /// Crashes, lost answers and throttling between functions and AWS
+    /// Crashes, lost answers and throttling between functions and AWS; storms of broken messages; a store that fails
     Faults,
+    /// What the functions logged in the levels before: no payload, no secret
+    Logs,
 }
 
 /// The package of the tests that hold across functions.
 const ACROSS: &str = "loam-tests";
 
 impl Level {
-    pub(crate) const ALL: [Self; 5] = [Self::Pure, Self::Contract, Self::Handler, Self::Journey, Self::Faults];
+    pub(crate) const ALL: [Self; 6] =
+        [Self::Pure, Self::Contract, Self::Handler, Self::Journey, Self::Faults, Self::Logs];
 
     pub(crate) fn name(self) -> &'static str {
         match self {
@@ -33,13 +36,14 @@ impl Level {
             Self::Handler => "handler",
             Self::Journey => "journey",
             Self::Faults => "faults",
+            Self::Logs => "logs",
         }
     }
 
     pub(crate) fn needs_local_aws(self) -> bool {
         match self {
             Self::Pure | Self::Contract => false,
-            Self::Handler | Self::Journey | Self::Faults => true,
+            Self::Handler | Self::Journey | Self::Faults | Self::Logs => true,
         }
     }
 
@@ -82,7 +86,9 @@ impl Level {
     fn of_integration_test(package: &str, target: &str, functions: &[&str]) -> Self {
         match (package, target) {
             (ACROSS, "journeys") => Self::Journey,
-            (ACROSS, "faults") => Self::Faults,
+            (ACROSS, "faults" | "storms") => Self::Faults,
+            (ACROSS, "logs") => Self::Logs,
+            (ACROSS, "fuzz") => Self::Pure,
             (ACROSS, _) => Self::Contract,
             (package, _) if functions.contains(&package) => Self::Handler,
             _ => Self::Pure,
@@ -128,7 +134,11 @@ mod tests {
             packages: vec![
                 package("functions/soil-alerts", "soil-alerts", &["handler"]),
                 package("shared/domain", "loam-domain", &["laws"]),
-                package("tests", "loam-tests", &["contracts", "structure", "journeys", "faults"]),
+                package(
+                    "tests",
+                    "loam-tests",
+                    &["contracts", "structure", "journeys", "faults", "storms", "logs", "fuzz"],
+                ),
             ],
             target_directory: "/repo/target".into(),
         }
@@ -159,6 +169,9 @@ mod tests {
         assert_eq!(level_of("handler"), [Level::Handler]);
         assert_eq!(level_of("journeys"), [Level::Journey]);
         assert_eq!(level_of("faults"), [Level::Faults]);
+        assert_eq!(level_of("storms"), [Level::Faults]);
+        assert_eq!(level_of("logs"), [Level::Logs]);
+        assert_eq!(level_of("fuzz"), [Level::Pure]);
     }
 
     #[test]
@@ -167,7 +180,8 @@ mod tests {
             Level::Pure.expression(&workspace()),
             "not ((package(=loam-tests) & binary(=contracts)) + (package(=loam-tests) & binary(=structure)) + \
              (package(=soil-alerts) & binary(=handler)) + (package(=loam-tests) & binary(=journeys)) + \
-             (package(=loam-tests) & binary(=faults)))"
+             (package(=loam-tests) & binary(=faults)) + (package(=loam-tests) & binary(=storms)) + \
+             (package(=loam-tests) & binary(=logs)))"
         );
     }
 

@@ -1,6 +1,6 @@
 use aws_config::SdkConfig;
 use loam_dead_letters::DeadLetters;
-use loam_domain::{Reading, Refusal, Timestamp};
+use loam_domain::{Reading, Refusal, ThingName, Timestamp, thing_of_event};
 use loam_runtime::{Invocation, KeptEvent};
 use serde_json::Value;
 
@@ -83,7 +83,9 @@ impl Handler {
         now: Timestamp,
     ) -> Result<(), AlertFailure> {
         let refused = indexes.len().max(1);
-        tracing::warn!(code = refusal.code.as_str(), detail = refusal.detail, readings = refused, "refused and kept");
+        let thing = thing_of_event(&event);
+        let (thing, code) = (thing.as_ref().map(ThingName::as_str), refusal.code.as_str());
+        tracing::warn!(thing.name = thing, code, detail = refusal.detail, readings = refused, "refused and kept");
         self.dead_letters.keep(&KeptEvent::new(NAME, refusal, indexes, now, event)).await?;
         metrics::counter!("Refused").increment(refused as u64);
         Ok(())

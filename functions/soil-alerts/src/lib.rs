@@ -6,6 +6,8 @@ mod error;
 mod event;
 mod handler;
 mod notices;
+#[cfg(test)]
+mod sample_events;
 pub mod smart;
 
 pub use config::{AlertsConfig, Config, Mode};

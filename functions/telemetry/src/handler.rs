@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use aws_config::SdkConfig;
 use loam_dead_letters::DeadLetters;
-use loam_domain::Timestamp;
+use loam_domain::{ThingName, Timestamp, thing_of_event};
 use loam_runtime::{BatchItem, Failure as _, Invocation, KeptEvent, diagnostic};
 use serde_json::Value as Json;
 use tokio::task::JoinSet;
@@ -127,8 +127,11 @@ impl Handler {
             },
         };
         let refused = message.as_ref().map_or(1, |points| points.refused.len());
-        tracing::warn!(code = first.code(), detail = first.detail(), refused, "refused and kept");
-        self.dead_letters.keep(&kept(item, first, indexes, now)).await?;
+        let letter = kept(item, first, indexes, now);
+        let thing = thing_of_event(&letter.event);
+        let thing = thing.as_ref().map(ThingName::as_str);
+        tracing::warn!(thing.name = thing, code = first.code(), detail = first.detail(), refused, "refused and kept");
+        self.dead_letters.keep(&letter).await?;
         metrics::counter!("Refused").increment(refused as u64);
         Ok(())
     }

@@ -6,7 +6,8 @@ The table of gaps, with AWS's own documentation as the source of the behaviour, 
 
 def install() -> None:
     """Put every gap's replacement in place. Call it once, before the emulator serves."""
-    from loam_local.extension import asynchronous, batch_actions, fan_out, listener, routes, rule_actions, transport
+    from loam_local.extension import (
+        alarm_queries, asynchronous, batch_actions, fan_out, listener, routes, rule_actions, transport)
 
-    for gap in (rule_actions, asynchronous, batch_actions, fan_out, routes, listener, transport):
+    for gap in (rule_actions, asynchronous, batch_actions, fan_out, routes, listener, transport, alarm_queries):
         gap.install()

@@ -3,7 +3,7 @@ use base64::engine::general_purpose::STANDARD;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::{Refusal, RefusalCode, Timestamp, Topic};
+use crate::{Refusal, RefusalCode, ThingName, Timestamp, Topic};
 
 /// What a rule into our own code selects:
 /// `SELECT encode(*, 'base64') AS payload, topic() AS topic, clientid() AS clientId, timestamp() AS receivedAt`.
@@ -53,6 +53,13 @@ impl DeviceMessage {
             .map_err(|_| Refusal::new(RefusalCode::NotBase64, "the field `payload` is not base64"))?;
         Ok(Self { topic, payload, received_at: message.received_at })
     }
+}
+
+/// The thing of whose topic `event` tells, for the log line of an event that is refused; `None` where even that cannot
+/// be understood.
+#[must_use]
+pub fn thing_of_event(event: &Value) -> Option<ThingName> {
+    Topic::parse(event.get("topic")?.as_str()?).ok().map(|topic| topic.thing().clone())
 }
 
 /// What kind of mistake `error` tells of, without the text that it quotes: that text is the device's.
@@ -105,6 +112,15 @@ mod tests {
     fn a_payload_that_is_not_base64_is_told_apart() {
         let event = json!({"payload": "***", "topic": "device/t1/devicePayload", "receivedAt": 7});
         assert_eq!(refused(&event), RefusalCode::NotBase64);
+    }
+
+    #[test]
+    fn a_refused_event_still_tells_its_thing_where_it_can() {
+        let thing = |event: &Value| thing_of_event(event).map(|thing| thing.to_string());
+        assert_eq!(thing(&json!({"topic": "device/t1/devicePayload"})).as_deref(), Some("t1"));
+        for event in [json!(null), json!({"topic": 7}), json!({"topic": "device/a*/devicePayload"})] {
+            assert_eq!(thing(&event), None, "{event}");
+        }
     }
 
     #[test]

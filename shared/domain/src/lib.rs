@@ -8,7 +8,7 @@ mod thing_name;
 mod timestamp;
 mod topic;
 
-pub use device_message::{DeviceMessage, RuleMessage};
+pub use device_message::{DeviceMessage, RuleMessage, thing_of_event};
 pub use number::Measure;
 pub use reading::{DeviceClock, Reading, Readings, RefusedReading};
 pub use refusal::{Refusal, RefusalCode};

@@ -8,7 +8,9 @@ use serde_json::{Value, json};
 #[derive(Debug, Clone)]
 pub struct Inbox {
     sqs: aws_sdk_sqs::Client,
+    sns: aws_sdk_sns::Client,
     queue_url: String,
+    subscription: String,
 }
 
 /// A message of the topic, as a mailbox would get it.
@@ -31,11 +33,12 @@ impl Inbox {
         let sqs = aws_sdk_sqs::Client::new(sdk);
         let name = format!("inbox-{}", uuid::Uuid::new_v4().simple());
         let queue_url = sqs.create_queue().queue_name(name).send().await.unwrap().queue_url.unwrap();
-        let inbox = Self { sqs, queue_url };
+        let mut inbox = Self { sqs, sns: aws_sdk_sns::Client::new(sdk), queue_url, subscription: String::new() };
         let queue_arn = inbox.let_sns_in(topic_arn).await;
-        let subscribe = aws_sdk_sns::Client::new(sdk).subscribe().topic_arn(topic_arn).protocol("sqs");
+        let subscribe = inbox.sns.subscribe().topic_arn(topic_arn).protocol("sqs").endpoint(queue_arn);
         let filter = json!({"thing": [thing]}).to_string();
-        subscribe.endpoint(queue_arn).attributes("FilterPolicy", filter).send().await.unwrap();
+        let answer = subscribe.attributes("FilterPolicy", filter).send().await.unwrap();
+        inbox.subscription = answer.subscription_arn.unwrap_or_default();
         inbox
     }
 
@@ -50,6 +53,15 @@ impl Inbox {
         let set = self.sqs.set_queue_attributes().queue_url(&self.queue_url);
         set.attributes(QueueAttributeName::Policy, policy.to_string()).send().await.unwrap();
         queue_arn
+    }
+
+    /// Takes the mailbox down: a test with thousands of them would make every notice slow.
+    ///
+    /// # Panics
+    /// When the local AWS refuses.
+    pub async fn close(&self) {
+        self.sns.unsubscribe().subscription_arn(&self.subscription).send().await.unwrap();
+        self.sqs.delete_queue().queue_url(&self.queue_url).send().await.unwrap();
     }
 
     /// Takes what has come by now.

@@ -7,20 +7,32 @@
 )]
 
 mod archive;
+mod chance;
 mod dead_letters;
 mod eventually;
+mod function_logs;
+mod handler_logs;
 mod inbox;
 mod messages;
+mod replay;
+mod second_stack;
+mod soak;
 mod stack;
 mod tables;
 mod things;
 pub mod wiretap;
 
 pub use archive::Archive;
+pub use chance::Chance;
 pub use dead_letters::DeadLetterQueue;
 pub use eventually::{eventually, patience};
+pub use function_logs::function_logs;
+pub use handler_logs::handler_logs;
 pub use inbox::{Inbox, Mail};
-pub use messages::{now, reading, rule_event, unique_thing};
+pub use messages::{MARKER, now, reading, rule_event, unique_thing};
+pub use replay::replay;
+pub use second_stack::{deploy_beside, describe, destroy};
+pub use soak::{Budget, number_of};
 pub use stack::{Function, Stack};
 pub use tables::twin_of_table;
 pub use things::{Credentials, join};

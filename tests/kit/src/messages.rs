@@ -3,6 +3,9 @@ use base64::engine::general_purpose::STANDARD;
 use loam_domain::{ThingName, Timestamp};
 use serde_json::{Value, json};
 
+/// A word that tests put into what devices say, and that no log may repeat.
+pub const MARKER: &str = "quittenmus";
+
 /// A thing that no other test uses.
 ///
 /// # Panics

@@ -6,6 +6,8 @@ use aws_sdk_sqs::config::{Credentials, SharedCredentialsProvider};
 use loam_runtime::process_environment;
 use serde::Deserialize;
 
+use crate::handler_logs::keep_handler_logs;
+
 /// The stack that the tests run against, as the local AWS describes it.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -25,6 +27,8 @@ pub struct Stack {
     /// The functions by logical id.
     pub functions: BTreeMap<String, Function>,
     pub(crate) python: PathBuf,
+    pub(crate) sam: PathBuf,
+    pub(crate) staging: PathBuf,
     pub(crate) things_folder: PathBuf,
     admin: Key,
 }
@@ -103,7 +107,15 @@ impl Stack {
         self.client_config(&function.credentials, endpoint).await
     }
 
+    /// Every secret key and session token of the stack's description: none of them may stand in a log.
+    #[must_use]
+    pub fn secrets(&self) -> Vec<&str> {
+        let keys = self.functions.values().map(|function| &function.credentials).chain([&self.admin]);
+        keys.flat_map(|key| [Some(key.secret_access_key.as_str()), key.session_token.as_deref()]).flatten().collect()
+    }
+
     async fn client_config(&self, key: &Key, endpoint: &str) -> SdkConfig {
+        keep_handler_logs();
         let (id, secret) = (key.access_key_id.as_str(), key.secret_access_key.as_str());
         let credentials = Credentials::new(id, secret, key.session_token.clone(), None, "stack.json");
         let sdk = loam_runtime::sdk_config().await.into_builder();

@@ -17,6 +17,7 @@
 mod answer;
 mod batch;
 mod call;
+mod capacity;
 mod crash;
 mod fault;
 mod grants;

@@ -7,12 +7,13 @@ mod logs;
 use clap::Parser;
 use failure::Failure;
 use flags::{Flags, Mode};
-use jiff::Timestamp;
 use jiff::tz::TimeZone;
+use jiff::{SignedDuration, Timestamp};
 use loam_device::chaos::{self, Publication};
 use loam_device::soil::{self, Readings};
 use loam_device::{Device, DeviceError, Identity, Options, QoS, topics};
 use std::process::ExitCode;
+use std::time::Duration;
 use tokio::signal::unix::{SignalKind, signal};
 
 /// How many readings one plan covers if chaos goes on for ever.
@@ -68,7 +69,7 @@ async fn chaos(flags: &Flags, device: &Device, identity: &Identity) -> Result<()
     let batch = if rounds.number == 0 { CHAOS_BATCH } else { rounds.number };
     let mut readings = Readings::new(device.thing(), flags.seed);
     for seed in flags.seed.. {
-        let messages: Vec<_> = (0..batch).map(|_| publication(device, &mut readings)).collect();
+        let messages = kept_while_offline(device, &mut readings, batch, rounds.interval);
         let steps = chaos::plan(seed, messages.len());
         let tally = chaos::run(device, identity, &steps, &messages, rounds.interval).await?;
         tracing::info!(
@@ -86,7 +87,15 @@ async fn chaos(flags: &Flags, device: &Device, identity: &Identity) -> Result<()
     Ok(())
 }
 
-fn publication(device: &Device, readings: &mut Readings) -> Publication {
-    let payload = readings.take(Timestamp::now(), &TimeZone::system()).to_json().into_bytes();
+/// `number` readings with `interval` between them, the last one now: two readings of one millisecond would be one.
+fn kept_while_offline(device: &Device, readings: &mut Readings, number: u64, interval: Duration) -> Vec<Publication> {
+    let now = Timestamp::now();
+    let interval = SignedDuration::try_from(interval).unwrap_or(SignedDuration::MAX);
+    let ago = |rounds: u64| interval.saturating_mul(i32::try_from(rounds).unwrap_or(i32::MAX));
+    (0..number).rev().map(|rounds| publication(device, readings, now.checked_sub(ago(rounds)).unwrap_or(now))).collect()
+}
+
+fn publication(device: &Device, readings: &mut Readings, measured_at: Timestamp) -> Publication {
+    let payload = readings.take(measured_at, &TimeZone::system()).to_json().into_bytes();
     Publication { topic: topics::device_payload(device.thing()), payload }
 }

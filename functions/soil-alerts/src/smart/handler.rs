@@ -13,9 +13,10 @@ const TRIES: u32 = 12;
 /// After a lost condition: a little longer each time.
 const PAUSE: Duration = Duration::from_millis(7);
 
-/// How long whoever committed a notice and lives is given to send it: so many looks, so far apart.
-const LOOKS: u32 = 10;
-const BETWEEN_LOOKS: Duration = Duration::from_millis(200);
+/// How long whoever committed a notice and lives is given to send it: so many looks, each twice as long after the one
+/// before; two seconds together.
+const LOOKS: u32 = 4;
+const FIRST_LOOK: Duration = Duration::from_millis(130);
 
 /// Smart mode's shell: load, decide, save, send, clear; it chooses nothing.
 ///
@@ -100,11 +101,11 @@ impl Alerts {
     /// sends in this moment; so look again for a while, and send what is still there then.
     async fn send_what_waits(&self, thing: &ThingName, seen: &State) -> Result<usize, AlertFailure> {
         let mut state = seen.clone();
-        for _ in 0..LOOKS {
+        for look in 0..LOOKS {
             if state.still_waiting(seen).is_empty() {
                 return Ok(0);
             }
-            tokio::time::sleep(BETWEEN_LOOKS).await;
+            tokio::time::sleep(FIRST_LOOK * (1 << look)).await;
             state = self.states.load(thing, &seen.path).await?;
         }
         self.send(thing, state, |state| state.still_waiting(seen)).await

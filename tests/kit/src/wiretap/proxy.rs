@@ -20,7 +20,8 @@ use tokio::task::JoinSet;
 
 use super::answer::{self, Answer};
 use super::batch::unprocessed;
-use super::call::Call;
+use super::call::{Call, Service};
+use super::capacity;
 use super::fault::Fault;
 use super::record::Effect;
 use super::state::{State, Verdict};
@@ -118,7 +119,7 @@ impl Proxy {
     /// Forwards in a task of its own: once a call is on its way, a caller that leaves does not stop it.
     async fn forward(self: Arc<Self>, id: u64, parts: &Parts, call: &Call) -> io::Result<Answer> {
         let request = self.forwarded(parts, call.body.clone()).map_err(io::Error::other)?;
-        let service = call.service.clone();
+        let of = call.clone();
         self.state.note(id, |outcome| outcome.effect = Effect::UnderWay);
         self.state.forwarding_begins();
         let task = tokio::spawn(async move {
@@ -127,7 +128,8 @@ impl Proxy {
                 Ok(answer) => {
                     outcome.effect = Effect::Answered(answer.status().as_u16());
                     outcome.response_bytes = answer.body().len();
-                    outcome.units = answer::consumed_units(&service, answer.body());
+                    outcome.units =
+                        answer::consumed_units(&of.service, answer.body()).or_else(|| computed(&of, answer));
                 }
                 Err(_) => outcome.effect = Effect::Broken,
             });
@@ -163,6 +165,12 @@ impl Proxy {
             outcome.error = error;
         });
     }
+}
+
+fn computed(call: &Call, answer: &Response<Bytes>) -> Option<f64> {
+    (call.service == Service::DynamoDb)
+        .then(|| capacity::units(call.operation.name(), &call.body, answer.body()))
+        .flatten()
 }
 
 fn without_hop_by_hop(headers: &mut HeaderMap) {

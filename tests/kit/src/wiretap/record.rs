@@ -29,7 +29,8 @@ pub struct Outcome {
     pub error: Option<String>,
     /// Length of the body of AWS's answer, in bytes.
     pub response_bytes: usize,
-    /// DynamoDB's capacity units, where its answer states them.
+    /// DynamoDB's capacity units: as its answer states them, or else computed from the items on the wire, without what
+    /// its secondary indexes cost.
     pub units: Option<f64>,
     /// The fault that befell it.
     pub fault: Option<Fault>,

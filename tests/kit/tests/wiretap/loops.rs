@@ -66,10 +66,10 @@ async fn the_calls_of_an_event_are_an_exact_table() {
     let scenario = Notices::new(Form::Right, upstream.held.clone());
     let report = crash_everywhere(&scenario, &upstream.address).await.unwrap();
     let expected = "\
-service   operation  resource  calls  sent  received  units
-dynamodb  PutItem    table/w       2   184        84    2.0
-sns       Publish    w             1   107        90      -
-total                              3   291       174    2.0
+service   operation  resource  calls  sent  units
+dynamodb  PutItem    table/w       2   172    2.0
+sns       Publish    w             1   101      -
+total                              3   273    2.0
 ";
     assert_eq!(calls_table(&report.baseline, &[("world-0", "w")]), expected);
 }

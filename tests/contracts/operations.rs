@@ -1,0 +1,181 @@
+//! Whatever can break is watched, and whoever is told is told what to do.
+
+use std::collections::BTreeSet;
+
+use serde_json::Value;
+
+use crate::template::{Resource, repository, resources, target, written};
+
+/// What the alarm of a metric watches: the logical id that its dimension names, or that its query does.
+fn watched(alarm: &Resource, metric: &str) -> Option<String> {
+    if alarm.at("/MetricName") == metric {
+        return target(alarm.at("/Dimensions/0/Value"));
+    }
+    let query = alarm.at("/Metrics/0/Expression/Fn::Sub").as_str()?;
+    let names = query.starts_with(&format!("SELECT SUM({metric}) FROM "));
+    names.then(|| placeholders(query).into_iter().next()).flatten()
+}
+
+fn watched_by(metric: &str) -> BTreeSet<String> {
+    resources("AWS::CloudWatch::Alarm").iter().filter_map(|alarm| watched(alarm, metric)).collect()
+}
+
+fn ids(kind: &str) -> BTreeSet<String> {
+    resources(kind).into_iter().map(|resource| resource.id).collect()
+}
+
+/// What stands in `${}` in a text for `Fn::Sub`, without attributes and escaped ones.
+fn placeholders(text: &str) -> Vec<String> {
+    let names = text.split("${").skip(1).filter_map(|rest| rest.split('}').next());
+    names.filter(|name| !name.starts_with('!')).map(|name| name.split('.').next().unwrap().to_owned()).collect()
+}
+
+/// All text of the Rust sources below a folder.
+fn sources(folder: &str) -> String {
+    let mut found = String::new();
+    let mut waiting = vec![repository().join(folder)];
+    while let Some(path) = waiting.pop() {
+        if path.is_dir() {
+            waiting.extend(std::fs::read_dir(&path).unwrap().flatten().map(|entry| entry.path()));
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            found.push_str(&std::fs::read_to_string(&path).unwrap());
+        }
+    }
+    found
+}
+
+/// The dashboard's text for `Fn::Sub`, and its widgets with each placeholder as it stands.
+fn dashboard() -> (String, Vec<Value>) {
+    let dashboard = resources("AWS::CloudWatch::Dashboard").into_iter().next().unwrap();
+    let text = dashboard.text("/DashboardBody/Fn::Sub/0");
+    let body: Value = serde_json::from_str(&text).unwrap();
+    (text, body.get("widgets").and_then(Value::as_array).cloned().unwrap())
+}
+
+/// The dashboard's metrics: namespace, name, dimensions in pairs.
+fn shown() -> Vec<Vec<String>> {
+    let (_, widgets) = dashboard();
+    let lists = widgets.iter().filter_map(|widget| widget.pointer("/properties/metrics")?.as_array());
+    let texts = |metric: &Value| -> Vec<String> {
+        let parts = metric.as_array().unwrap().iter().filter_map(Value::as_str);
+        parts.map(str::to_owned).collect()
+    };
+    lists.flatten().map(texts).filter(|metric| !metric.is_empty()).collect()
+}
+
+#[test]
+fn every_dead_letter_queue_alarms() {
+    let queues: BTreeSet<_> = ids("AWS::SQS::Queue").into_iter().filter(|id| id.ends_with("DeadLetters")).collect();
+    assert!(!queues.is_empty());
+    assert_eq!(watched_by("ApproximateNumberOfMessagesVisible"), queues);
+}
+
+#[test]
+fn every_queue_that_a_function_reads_alarms_when_its_messages_grow_old() {
+    let queues: BTreeSet<_> = ids("AWS::SQS::Queue").into_iter().filter(|id| !id.ends_with("DeadLetters")).collect();
+    assert_eq!(watched_by("ApproximateAgeOfOldestMessage"), queues);
+}
+
+#[test]
+fn every_function_alarms_when_it_keeps_failing_or_is_held_back() {
+    for metric in ["Errors", "Throttles"] {
+        assert_eq!(watched_by(metric), ids("AWS::Lambda::Function"), "{metric}");
+    }
+}
+
+#[test]
+fn every_asynchronous_function_alarms_when_an_event_is_lost() {
+    let configs = resources("AWS::Lambda::EventInvokeConfig");
+    let functions = configs.iter().filter_map(|config| target(config.at("/FunctionName"))).collect();
+    assert_eq!(watched_by("DestinationDeliveryFailures"), functions);
+}
+
+#[test]
+fn every_rule_alarms_when_its_error_action_fails_too() {
+    assert_eq!(watched_by("ErrorActionFailure"), ids("AWS::IoT::TopicRule"));
+}
+
+#[test]
+fn every_table_alarms_when_it_holds_requests_back() {
+    assert_eq!(watched_by("ThrottledRequests"), ids("AWS::DynamoDB::Table"));
+}
+
+#[test]
+fn every_function_that_a_schedule_runs_alarms_when_it_does_not_run() {
+    let schedules = resources("AWS::Events::Rule");
+    let runs = schedules.iter().filter(|rule| !rule.at("/ScheduleExpression").is_null());
+    let functions: BTreeSet<_> = runs.filter_map(|rule| target(rule.at("/Targets/0/Arn"))).collect();
+    assert_eq!(watched_by("Invocations"), functions);
+    let silent =
+        resources("AWS::CloudWatch::Alarm").into_iter().filter(|alarm| alarm.at("/MetricName") == "Invocations");
+    silent.for_each(|alarm| assert_eq!(alarm.text("/TreatMissingData"), "breaching", "{}", alarm.id));
+}
+
+#[test]
+fn every_alarm_tells_somebody_what_it_means_and_where_the_runbook_goes_on() {
+    let runbook = std::fs::read_to_string(repository().join("RUNBOOK.md")).unwrap();
+    let headings = runbook.lines().filter_map(|line| line.strip_prefix("## "));
+    let anchors: BTreeSet<String> = headings.map(|heading| heading.to_lowercase().replace(' ', "-")).collect();
+    for alarm in resources("AWS::CloudWatch::Alarm") {
+        let actions = alarm.at("/AlarmActions").as_array().cloned().unwrap_or_default();
+        assert!(actions.iter().filter_map(target).any(|topic| topic == "AlarmsTopic"), "{} tells nobody", alarm.id);
+        let description = alarm.text("/AlarmDescription");
+        let (meaning, anchor) = description.rsplit_once(" RUNBOOK.md#").unwrap_or_else(|| panic!("{description}"));
+        assert!(meaning.contains(" First "), "{} does not say what to do first: {meaning}", alarm.id);
+        assert!(anchors.contains(anchor), "{}: RUNBOOK.md has no heading for #{anchor}: {anchors:?}", alarm.id);
+        assert!(runbook.contains(&format!("(#{anchor})")), "{}: no row of the table leads to #{anchor}", alarm.id);
+        assert!(!alarm.at("/TreatMissingData").is_null(), "{} does not say what no data means", alarm.id);
+    }
+}
+
+#[test]
+fn without_alarms_nothing_of_them_is_left() {
+    let written = written();
+    let all = written.get("Resources").and_then(Value::as_object).unwrap();
+    let alarms = all.iter().filter(|(id, resource)| {
+        resource.get("Type").is_some_and(|kind| kind == "AWS::CloudWatch::Alarm") || id.starts_with("AlarmsTopic")
+    });
+    for (id, alarm) in alarms {
+        let condition = alarm.get("Condition").and_then(Value::as_str).unwrap_or_default();
+        assert!(["HasAlarms", "HasStreamAlarms"].contains(&condition), "{id} is there although alarms are off");
+    }
+}
+
+#[test]
+fn the_dashboard_names_only_what_is_in_the_template() {
+    let (text, widgets) = dashboard();
+    assert!(widgets.len() > 10);
+    let template = written();
+    let given = resources("AWS::CloudWatch::Dashboard").into_iter().next().unwrap();
+    for name in placeholders(&text) {
+        let resource = template.pointer(&format!("/Resources/{name}"));
+        let is_optional = resource.is_some_and(|resource| resource.get("Condition").is_some());
+        let known = resource.is_some() && !is_optional
+            || ["AWS::StackName", "AWS::Region"].contains(&name.as_str())
+            || !given.at(&format!("/DashboardBody/Fn::Sub/1/{name}")).is_null();
+        assert!(known, "the dashboard names {name}, which is not always in the template");
+    }
+}
+
+#[test]
+fn the_dashboard_shows_only_counts_that_a_function_makes() {
+    let (functions, shared) = (sources("functions"), sources("shared"));
+    let loam: Vec<_> = shown().into_iter().filter(|metric| metric.first().is_some_and(|name| name == "Loam")).collect();
+    assert!(loam.len() > 5);
+    for metric in loam {
+        let [_, name, stack, _, function, binary] = metric.as_slice() else { panic!("{metric:?}") };
+        assert_eq!((stack.as_str(), function.as_str()), ("Stack", "Function"));
+        let counted = format!("counter!(\"{name}\")");
+        assert!(functions.contains(&counted) || shared.contains(&counted), "nobody counts {name}");
+        assert!(functions.contains(&format!("Edge::start(\"{binary}\")")), "no function {binary} counts");
+    }
+}
+
+#[test]
+fn the_dashboard_shows_every_count_that_a_function_makes() {
+    let shown: BTreeSet<_> = shown().into_iter().filter_map(|metric| metric.into_iter().nth(1)).collect();
+    let all = sources("functions") + &sources("shared");
+    for counted in all.split("counter!(\"").skip(1).filter_map(|rest| rest.split('"').next()) {
+        assert!(shown.contains(counted), "the dashboard does not show {counted}");
+    }
+}

@@ -1,0 +1,116 @@
+//! The parsers, each with what must hold of all that it understands.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use loam_domain::{DeviceMessage, Measure, Readings, ThingName, Timestamp, Topic};
+use loam_runtime::KeptEvent;
+use serde_json::value::RawValue;
+use serde_json::{Value, json};
+use soil_alerts::smart::{AlertRule, RuleSpec};
+use telemetry::event::Points;
+
+/// A parser: whether it understands the input. Panics where it breaks, or breaks its word.
+pub(crate) struct Parser {
+    pub(crate) name: &'static str,
+    pub(crate) parse: fn(&[u8]) -> bool,
+}
+
+const RECEIVED: Timestamp = Timestamp::from_millis(1_598_536_072_700);
+
+pub(crate) const PARSERS: [Parser; 7] = [
+    Parser { name: "device-message", parse: device_message },
+    Parser { name: "readings", parse: readings },
+    Parser { name: "measure", parse: measure },
+    Parser { name: "topic", parse: topic },
+    Parser { name: "points", parse: points },
+    Parser { name: "rule-spec", parse: rule_spec },
+    Parser { name: "kept-event", parse: kept_event },
+];
+
+/// The input is the event itself, or else its payload; what comes out are the payload's very bytes.
+fn device_message(input: &[u8]) -> bool {
+    if let Ok(event) = serde_json::from_slice::<Value>(input)
+        && let Ok(message) = DeviceMessage::from_event(&event)
+    {
+        assert_eq!(event["payload"], STANDARD.encode(&message.payload));
+        return true;
+    }
+    let event = event("device/t1/devicePayload", input);
+    assert_eq!(DeviceMessage::from_event(&event).unwrap().payload, input);
+    false
+}
+
+/// Every reading of a batch is accepted or refused, once.
+fn readings(input: &[u8]) -> bool {
+    let Ok(readings) = Readings::parse(input, RECEIVED) else { return false };
+    let accepted = readings.accepted.iter().map(|(index, _)| *index);
+    let mut places: Vec<_> = accepted.chain(readings.refused.iter().map(|refused| refused.index)).collect();
+    places.sort_unstable();
+    assert_eq!(places, (0..places.len()).collect::<Vec<_>>());
+    assert!(readings.accepted.iter().all(|(_, reading)| reading.humidity.value().is_finite()));
+    !readings.accepted.is_empty()
+}
+
+/// What is understood is finite, and its digits say the same number again.
+fn measure(input: &[u8]) -> bool {
+    let mut good = false;
+    for piece in input.split(|byte| b",:{}".contains(byte)) {
+        let Ok(raw) = serde_json::from_slice::<&RawValue>(piece) else { continue };
+        if let Ok(measure) = Measure::from_json("humidity", raw) {
+            assert!(measure.value().is_finite());
+            let again: f64 = measure.to_string().parse().unwrap();
+            assert_eq!(again.to_bits(), measure.value().to_bits());
+            good = true;
+        }
+    }
+    good
+}
+
+/// A topic that is understood names a thing that may be one.
+fn topic(input: &[u8]) -> bool {
+    let text = String::from_utf8_lossy(input);
+    let pieces = text.split('"').map(Topic::parse);
+    let things = pieces.flatten().map(|topic| ThingName::parse(topic.thing().as_str()));
+    things.inspect(|thing| assert!(thing.is_ok())).count() > 0
+}
+
+/// The input is a record's body, and also the payload of a good one on either topic.
+fn points(input: &[u8]) -> bool {
+    let bodies = ["device/t1/devicePayload", "device/t1/sensor/air/v1"].map(|topic| event(topic, input).to_string());
+    let [soil, sensor] = &bodies;
+    let mut good = false;
+    for body in [&*String::from_utf8_lossy(input), soil, sensor] {
+        let Ok(points) = Points::parse(body) else { continue };
+        for (_, point) in &points.accepted {
+            let value = point.sample.value.get();
+            assert!(value.abs() < f64::EPSILON || (1e-100..=1e100).contains(&value.abs()));
+            assert!((1..=128).contains(&point.metric.as_str().len()));
+        }
+        assert!(points.refused.iter().all(|part| part.reason.to_string().len() < 400));
+        good |= !points.accepted.is_empty();
+    }
+    good
+}
+
+/// A rule that is accepted is accepted again as it was written.
+fn rule_spec(input: &[u8]) -> bool {
+    let Ok(spec) = serde_json::from_slice::<RuleSpec>(input) else { return false };
+    let Ok(rule) = AlertRule::try_from(spec) else { return false };
+    let written = serde_json::to_vec(rule.spec()).unwrap();
+    assert_eq!(AlertRule::try_from(serde_json::from_slice::<RuleSpec>(&written).unwrap()).unwrap(), rule);
+    let (breached, cleared) = (rule.breached_by(rule.spec().threshold), rule.cleared_by(rule.spec().threshold));
+    assert!(!breached && (cleared || rule.spec().clear.is_some()));
+    true
+}
+
+/// A letter is the same after it was written and read again.
+fn kept_event(input: &[u8]) -> bool {
+    let Ok(kept) = serde_json::from_slice::<KeptEvent>(input) else { return false };
+    let written = serde_json::to_vec(&kept).unwrap();
+    assert_eq!(serde_json::from_slice::<KeptEvent>(&written).unwrap(), kept);
+    true
+}
+
+fn event(topic: &str, payload: &[u8]) -> Value {
+    json!({"payload": STANDARD.encode(payload), "topic": topic, "clientId": "t1", "receivedAt": RECEIVED})
+}

@@ -1,0 +1,12 @@
+//! Many events at once, broken ones, and a store that fails for a while: nobody panics, nothing is lost.
+//!
+//! Some of each run with every test run; `cargo xtask soak` says how many more.
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a panic is how a test fails")]
+#![expect(clippy::print_stdout, reason = "the figures of a run are its result")]
+
+mod events;
+mod kinds;
+mod line;
+mod malformed;
+mod nothing_lost;
+mod sending;
