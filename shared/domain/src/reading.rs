@@ -10,6 +10,9 @@ const MAX_AHEAD_MILLIS: i64 = 5 * 60 * 1000;
 /// How far back a device's time may lie and still be believed: a week of readings kept while offline.
 const MAX_BEHIND_MILLIS: i64 = 7 * 24 * 60 * 60 * 1000;
 
+/// How deep numbers are looked for in a reading's other fields, in levels; a shadow's document goes no deeper either.
+const MAX_DEPTH: usize = 8;
+
 /// Whose time a reading carries.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum DeviceClock {
@@ -33,7 +36,8 @@ pub struct Reading {
     pub measured_at: Timestamp,
     /// Whose clock `measured_at` is.
     pub clock: DeviceClock,
-    /// Every other numeric field at the top level, by name, as the device sent it; strings do not count here.
+    /// Every other number, by its field's name, in nested objects by dotted path (`soil.temperature`), 8 levels deep at
+    /// most; strings and lists do not count here.
     pub others: BTreeMap<String, f64>,
 }
 
@@ -158,11 +162,27 @@ impl DeviceClock {
 }
 
 fn other_numbers(fields: &BTreeMap<String, &RawValue>) -> BTreeMap<String, f64> {
-    fields
-        .iter()
-        .filter(|(field, raw)| !matches!(field.as_str(), "name" | "humidity" | "timeStampEpoch") && is_number(raw))
-        .filter_map(|(field, raw)| Some((field.clone(), Measure::from_json(field, raw).ok()?.value())))
-        .collect()
+    let mut numbers = BTreeMap::new();
+    for (field, raw) in fields {
+        if !matches!(field.as_str(), "name" | "humidity" | "timeStampEpoch") {
+            collect_numbers(field, raw, MAX_DEPTH, &mut numbers);
+        }
+    }
+    numbers
+}
+
+/// Adds the number at `path`, or those in the object at `path`, `levels` deep at most.
+fn collect_numbers(path: &str, raw: &RawValue, levels: usize, into: &mut BTreeMap<String, f64>) {
+    if is_number(raw) {
+        into.extend(Measure::from_json(path, raw).map(|measure| (path.to_owned(), measure.value())));
+    } else if levels > 1
+        && raw.get().starts_with('{')
+        && let Ok(fields) = serde_json::from_str::<BTreeMap<String, &RawValue>>(raw.get())
+    {
+        for (field, raw) in fields {
+            collect_numbers(&format!("{path}.{field}"), raw, levels - 1, into);
+        }
+    }
 }
 
 fn is_number(raw: &RawValue) -> bool {
@@ -201,6 +221,17 @@ mod tests {
     fn fields_that_loam_does_not_know_are_left_alone_and_numbers_among_them_kept() {
         let reading = one(r#"{"name":"a","humidity":"20","battery":3.3,"note":"5","nested":{"x":[1]}}"#).unwrap();
         assert_eq!(reading.others, BTreeMap::from([("battery".to_owned(), 3.3)]));
+    }
+
+    #[test]
+    fn a_number_in_a_nested_object_has_a_dotted_path_down_to_the_eighth_level() {
+        let reading = one(r#"{"name":"a","humidity":20,"soil":{"temperature":7.5,"ph":{"value":6}}}"#).unwrap();
+        let paths: Vec<_> = reading.others.iter().map(|(path, value)| (path.as_str(), *value)).collect();
+        assert_eq!(paths, [("soil.ph.value", 6.0), ("soil.temperature", 7.5)]);
+        let nested = |levels: usize| format!("{}1{}", r#"{"x":"#.repeat(levels), "}".repeat(levels));
+        let found =
+            |levels| one(&format!(r#"{{"name":"a","humidity":20,"x":{}}}"#, nested(levels))).unwrap().others.len();
+        assert_eq!((found(7), found(8)), (1, 0));
     }
 
     #[test]

@@ -117,7 +117,7 @@ pub struct Observation {
 }
 
 impl Observation {
-    /// What `reading` says about `path`: `humidity`, or a numeric field at the top level. `None` if it says nothing.
+    /// What `reading` says about `path`: `humidity`, or another number by its dotted path. `None` if it says nothing.
     #[must_use]
     pub fn of(reading: &Reading, path: &str) -> Option<Self> {
         let sample = if path == AlertRule::HUMIDITY {
@@ -171,11 +171,12 @@ mod tests {
 
     #[test]
     fn a_reading_is_observed_under_the_paths_that_it_has() {
-        let json = br#"{"name":"a","humidity":"20","timeStampEpoch":1598536072677,"battery":3.3}"#;
+        let json = br#"{"name":"a","humidity":"20","timeStampEpoch":1598536072677,"battery":3.3,"soil":{"ph":6}}"#;
         let readings = Readings::parse(json, AT).unwrap();
         let (_, reading) = readings.accepted.first().unwrap();
         assert_eq!(Observation::of(reading, "humidity").unwrap().sample.to_string(), "20");
         assert_eq!(Observation::of(reading, "battery").unwrap().sample, Sample::new(AT, 3.3));
+        assert_eq!(Observation::of(reading, "soil.ph").unwrap().sample, Sample::new(AT, 6.0));
         assert_eq!(Observation::of(reading, "light"), None);
     }
 }
