@@ -108,7 +108,7 @@ fn an_encrypted_data_key_holds_what_kms_gives_at_most() {
 }
 
 #[test]
-fn every_error_says_what_to_do_and_has_its_own_code() {
+fn an_error_says_what_came_and_what_was_expected() {
     let errors = [Error::UnsupportedVersion(1), Error::UnsupportedSuite(0x0178), Error::InvalidFrameLength(0)];
     let texts = errors.map(|error| format!("{}: {error}", error.code()));
     assert!(texts[1].starts_with("unsupported-suite: the message's algorithm suite is 0x0178; only 0x0478"));
