@@ -88,8 +88,7 @@ fn find_or_check_ports(folder: &Path, options: &UpOptions) -> Result<Option<Runn
             Running::forget(folder);
         }
         ports::check_free(options.port, "--port", Ipv4Addr::LOCALHOST)?;
-        // The broker listens on all interfaces.
-        ports::check_free(options.mqtt_port, "--mqtt-port", Ipv4Addr::UNSPECIFIED)?;
+        ports::check_free(options.mqtt_port, "--mqtt-port", Ipv4Addr::LOCALHOST)?;
         return Ok(None);
     };
     let wanted = (options.port, options.mqtt_port, options.stack.as_str());
