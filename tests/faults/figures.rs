@@ -14,7 +14,9 @@ async fn table_of(story: &impl Scenario) -> String {
     story.deliver(&world).await.unwrap_or_else(|error| panic!("{}: {error}", story.name()));
     // Addresses differ in the digits of their port, names in what CloudFormation makes of them.
     let (own, address) = (wiretap.endpoint(), stack.endpoint.clone());
+    let of_queues = address.replace("127.0.0.1", "localhost");
     let mut renames = vec![(own.as_str(), "http://aws"), (address.as_str(), "http://aws")];
+    renames.push((of_queues.as_str(), "http://localhost:4566"));
     renames.extend(stack.resources.iter().map(|(logical, physical)| (bare(physical), logical.as_str())));
     // An attempt that the SDK made again on a slow machine is no call of ours.
     let calls: Vec<_> = distinct(&wiretap.records()).into_iter().cloned().collect();

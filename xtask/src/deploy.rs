@@ -60,7 +60,11 @@ pub(crate) fn furnish(project: &Project, local: &LocalAws, keys: &Keys) -> Resul
         about.insert("mqttPort".into(), local.mqtt_port.into());
         about.insert("email".into(), local.email.clone().into());
         about.insert("thingsFolder".into(), local.things().display().to_string().into());
+        about.insert("sam".into(), Venv::Sam.program(project, "sam").display().to_string().into());
+        about.insert("staging".into(), local.folder.display().to_string().into());
         about.insert("python".into(), Venv::Emulator.program(project, "python").display().to_string().into());
+        about.insert("sam".into(), Venv::Sam.program(project, "sam").display().to_string().into());
+        about.insert("staging".into(), local.folder.display().to_string().into());
         about.insert("python".into(), Venv::Emulator.program(project, "python").display().to_string().into());
         about.insert("emulatorLog".into(), local.log("emulator.log").display().to_string().into());
         about.insert("things".into(), seeded.get_mut("things").map(Value::take).unwrap_or_default());

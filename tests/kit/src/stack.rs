@@ -27,6 +27,8 @@ pub struct Stack {
     /// The functions by logical id.
     pub functions: BTreeMap<String, Function>,
     pub(crate) python: PathBuf,
+    pub(crate) sam: PathBuf,
+    pub(crate) staging: PathBuf,
     pub(crate) things_folder: PathBuf,
     admin: Key,
 }

@@ -1,9 +1,9 @@
-use std::path::{Path, PathBuf};
-use std::process::Stdio;
+use std::path::PathBuf;
 
 use serde::Deserialize;
 
 use crate::Stack;
+use crate::second_stack::local_verb;
 
 /// A thing with its certificate, ready to connect.
 #[derive(Debug, Clone, Deserialize)]
@@ -29,18 +29,12 @@ struct Seeded {
 /// # Panics
 /// When the command fails; its message is the test's.
 pub async fn join(stack: &Stack, things: &[&str]) -> Vec<Credentials> {
-    let local = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../local");
-    let output = tokio::process::Command::new(&stack.python)
-        .args(["-m", "loam_local", "seed", "--endpoint", &stack.endpoint, "--stack", &stack.stack])
-        .args(["--policy", stack.output("DevicePolicyName"), "--things", &things.join(",")])
-        .args(["--mqtt-port", &stack.mqtt_port.to_string(), "--out"])
-        .arg(&stack.things_folder)
-        .env("PYTHONPATH", local)
-        .envs(stack.admin_variables())
-        .stderr(Stdio::inherit())
-        .output()
-        .await
-        .expect("the seeding command starts");
+    let things_folder = stack.things_folder.display().to_string();
+    let mqtt_port = stack.mqtt_port.to_string();
+    let arguments =
+        ["--policy", stack.output("DevicePolicyName"), "--things", &things.join(","), "--out", &things_folder];
+    let output =
+        local_verb(stack, "seed", &stack.stack, &[&arguments[..], &["--mqtt-port", &mqtt_port]].concat()).await;
     assert!(output.status.success(), "the seeding command failed: see its message above");
     serde_json::from_slice::<Seeded>(&output.stdout).expect("the seeding command prints JSON").things
 }
