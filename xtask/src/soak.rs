@@ -151,11 +151,11 @@ impl Report {
         let (mut counts, mut said) = (Counts::default(), Vec::new());
         let status = process::run_lines(project, piece.title, command, |_, line, progress| {
             counts += Counts::in_line(line).unwrap_or_default();
-            if let Some(figure) = line.strip_prefix(FIGURE) {
+            if let Some(figure) = line.split_once(FIGURE).map(|(_, figure)| figure) {
                 progress.clear();
                 terminal::note(&format!("        {figure}"));
                 self.figures.push(figure.to_owned());
-            } else if !line.starts_with(PROGRESS) {
+            } else if !line.contains(PROGRESS) {
                 said.push(line.to_owned());
             }
         })?;
