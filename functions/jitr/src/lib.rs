@@ -1,0 +1,1 @@
+//! Just-in-time registration: which certificates become things, and which are revoked.

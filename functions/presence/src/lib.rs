@@ -1,0 +1,1 @@
+//! Who is there: connected, disconnected, last will.

@@ -1,0 +1,1 @@
+//! What every HTTP route shares: problems, the caller, ETags, idempotency, cursors.
