@@ -98,7 +98,8 @@ impl Certificate {
             not_after: parsed.validity().not_after.timestamp(),
             key: key(parsed.public_key()),
             may_sign: may_sign(&parsed),
-            signed_over_sha1: [OID_PKCS1_SHA1WITHRSA, OID_SHA1_WITH_RSA].contains(&parsed.signature_algorithm.algorithm),
+            signed_over_sha1: [OID_PKCS1_SHA1WITHRSA, OID_SHA1_WITH_RSA]
+                .contains(&parsed.signature_algorithm.algorithm),
             der: Vec::new(),
         };
         Ok(Self { der, ..read })

@@ -126,6 +126,9 @@ pub enum JitrFailure {
     /// Another run took over.
     #[error("another run took over this certificate")]
     LeaseLost,
+    /// Others claimed the name each time that we tried.
+    #[error("others were faster each time that the name was claimed")]
+    Contended,
     /// A row is none that this function writes.
     #[error("a row is none of this function's")]
     BadRow,
@@ -179,7 +182,7 @@ impl Failure for JitrFailure {
     fn class(&self) -> Class {
         match self {
             Self::Call { class, .. } => *class,
-            Self::LeaseHeld | Self::LeaseLost => Class::Conflict,
+            Self::LeaseHeld | Self::LeaseLost | Self::Contended => Class::Conflict,
             Self::ListsLeftUnread => Class::Throttled,
             Self::StillConnected { .. } => Class::Unavailable,
             Self::OtherCa => Class::BadInput,
@@ -199,6 +202,7 @@ impl Failure for JitrFailure {
             Self::Call { call, .. } => call.code(),
             Self::LeaseHeld => "lease-held",
             Self::LeaseLost => "lease-lost",
+            Self::Contended => "name-contended",
             Self::BadRow => "bad-row",
             Self::ListsLeftUnread => "lists-not-read",
             Self::UnreadableCa => "ca-unreadable",

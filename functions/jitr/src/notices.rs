@@ -10,7 +10,7 @@ use crate::reason::Reason;
 
 /// The topic of events.
 #[derive(Debug, Clone)]
-pub struct Notices {
+pub(crate) struct Notices {
     client: aws_sdk_sns::Client,
     topic_arn: String,
 }
@@ -18,7 +18,7 @@ pub struct Notices {
 impl Notices {
     /// The topic with this ARN.
     #[must_use]
-    pub fn new(sdk: &SdkConfig, topic_arn: String) -> Self {
+    pub(crate) fn new(sdk: &SdkConfig, topic_arn: String) -> Self {
         Self { client: aws_sdk_sns::Client::new(sdk), topic_arn }
     }
 
@@ -27,7 +27,7 @@ impl Notices {
     ///
     /// # Errors
     /// [`Call::Notify`].
-    pub async fn refused(
+    pub(crate) async fn refused(
         &self,
         certificate: &CertificateId,
         ca_id: &CertificateId,

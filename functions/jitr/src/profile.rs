@@ -184,7 +184,11 @@ mod tests {
     #[test]
     fn a_pattern_that_breaks_out_of_its_group_or_needs_much_memory_is_refused() {
         for pattern in ["", "(", "a)|(?:.*", "(a{1000}){1000}", r"\p{L}+", "(?=a)", r"(a)\1"] {
-            assert_eq!(check(json!({"enabled": true, "namePattern": pattern})).unwrap_err(), ["/namePattern"], "{pattern}");
+            assert_eq!(
+                check(json!({"enabled": true, "namePattern": pattern})).unwrap_err(),
+                ["/namePattern"],
+                "{pattern}"
+            );
         }
     }
 

@@ -93,7 +93,8 @@ mod tests {
             "thingType": "a b", "groups": ["ok", "ä"], "attributes": {"site/a": "two words", "version": "1"},
             "maxDevices": 0, "initialDesired": {"a": "x".repeat(4_090)},
         });
-        let expected = ["/thingType", "/groups/1", "/attributes/site~1a", "/attributes/version", "/maxDevices", "/initialDesired"];
+        let expected =
+            ["/thingType", "/groups/1", "/attributes/site~1a", "/attributes/version", "/maxDevices", "/initialDesired"];
         assert_eq!(pointers(document), expected);
     }
 

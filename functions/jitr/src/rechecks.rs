@@ -7,11 +7,11 @@ use crate::event::Recheck;
 
 /// How long a re-check waits, in seconds: AWS ends the connections of a certificate that is not active "within a few
 /// minutes", and our own `DeleteConnection` at once.
-pub const DELAY_SECONDS: i32 = 60;
+pub(crate) const DELAY_SECONDS: i32 = 60;
 
 /// The queue.
 #[derive(Debug, Clone)]
-pub struct Rechecks {
+pub(crate) struct Rechecks {
     client: aws_sdk_sqs::Client,
     queue_url: String,
 }
@@ -19,7 +19,7 @@ pub struct Rechecks {
 impl Rechecks {
     /// The queue at this address.
     #[must_use]
-    pub fn new(sdk: &SdkConfig, queue_url: String) -> Self {
+    pub(crate) fn new(sdk: &SdkConfig, queue_url: String) -> Self {
         Self { client: aws_sdk_sqs::Client::new(sdk), queue_url }
     }
 
@@ -27,7 +27,7 @@ impl Rechecks {
     ///
     /// # Errors
     /// [`Call::SendRecheck`].
-    pub async fn send(&self, recheck: &Recheck) -> Result<(), JitrFailure> {
+    pub(crate) async fn send(&self, recheck: &Recheck) -> Result<(), JitrFailure> {
         let request = self.client.send_message().queue_url(&self.queue_url).delay_seconds(DELAY_SECONDS);
         let request = request.message_body(serde_json::to_string(recheck)?);
         request.send().await.map_err(|error| JitrFailure::call(Call::SendRecheck, error))?;

@@ -19,26 +19,26 @@ use crate::ledger_row::AwsStatus;
 
 /// The registry of the account and region.
 #[derive(Debug, Clone)]
-pub struct Registry {
+pub(crate) struct Registry {
     client: aws_sdk_iot::Client,
 }
 
 /// What AWS says of a certificate.
 #[derive(Debug, Clone)]
-pub struct Description {
+pub(crate) struct Description {
     /// Its ARN, which policies and things are attached to.
-    pub arn: String,
+    pub(crate) arn: String,
     /// Its state.
-    pub status: AwsStatus,
+    pub(crate) status: AwsStatus,
     /// The CA that it was registered under, if any.
-    pub ca_id: Option<CertificateId>,
+    pub(crate) ca_id: Option<CertificateId>,
     /// Itself.
-    pub pem: String,
+    pub(crate) pem: String,
 }
 
 /// What came of creating a thing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Created {
+pub(crate) enum Created {
     /// It is there, with exactly this configuration.
     There,
     /// One of this name has another configuration: we did not make it.
@@ -48,7 +48,7 @@ pub enum Created {
 impl Registry {
     /// The registry.
     #[must_use]
-    pub fn new(sdk: &SdkConfig) -> Self {
+    pub(crate) fn new(sdk: &SdkConfig) -> Self {
         Self { client: aws_sdk_iot::Client::new(sdk) }
     }
 
@@ -56,7 +56,7 @@ impl Registry {
     ///
     /// # Errors
     /// [`Call::DescribeCertificate`], [`JitrFailure::Incomplete`].
-    pub async fn certificate(&self, id: &CertificateId) -> Result<Option<Description>, JitrFailure> {
+    pub(crate) async fn certificate(&self, id: &CertificateId) -> Result<Option<Description>, JitrFailure> {
         let answer = self.client.describe_certificate().certificate_id(id.as_str()).send().await;
         let description = match answer {
             Ok(answer) => answer.certificate_description.ok_or(JitrFailure::Incomplete)?,
@@ -77,7 +77,7 @@ impl Registry {
     ///
     /// # Errors
     /// [`Call::DescribeCa`], [`JitrFailure::UnreadableCa`].
-    pub async fn authority(&self, ca_id: &CertificateId) -> Result<Authority, JitrFailure> {
+    pub(crate) async fn authority(&self, ca_id: &CertificateId) -> Result<Authority, JitrFailure> {
         let answer = self.client.describe_ca_certificate().certificate_id(ca_id.as_str()).send().await;
         let answer = answer.map_err(|error| JitrFailure::call(Call::DescribeCa, error))?;
         let pem = answer.certificate_description.and_then(|description| description.certificate_pem);
@@ -88,7 +88,7 @@ impl Registry {
     ///
     /// # Errors
     /// [`Call::DescribeThing`].
-    pub async fn knows(&self, thing: &ThingName) -> Result<bool, JitrFailure> {
+    pub(crate) async fn knows(&self, thing: &ThingName) -> Result<bool, JitrFailure> {
         let answer = self.client.describe_thing().thing_name(thing.as_str()).send().await;
         match answer {
             Ok(_) => Ok(true),
@@ -104,7 +104,7 @@ impl Registry {
     ///
     /// # Errors
     /// [`Call::CreateThing`], also when the type does not exist.
-    pub async fn create_thing(&self, record: &ThingRecord) -> Result<Created, JitrFailure> {
+    pub(crate) async fn create_thing(&self, record: &ThingRecord) -> Result<Created, JitrFailure> {
         let mut request = self.client.create_thing().thing_name(record.thing.as_str());
         request = request.set_thing_type_name(record.thing_type.clone());
         if !record.attributes.is_empty() {
@@ -124,7 +124,7 @@ impl Registry {
     ///
     /// # Errors
     /// [`Call::JoinGroup`], also when the group does not exist.
-    pub async fn join(&self, thing: &ThingName, group: &str) -> Result<(), JitrFailure> {
+    pub(crate) async fn join(&self, thing: &ThingName, group: &str) -> Result<(), JitrFailure> {
         let request = self.client.add_thing_to_thing_group().thing_name(thing.as_str()).thing_group_name(group);
         request.send().await.map_err(|error| JitrFailure::call(Call::JoinGroup, error))?;
         Ok(())
@@ -135,7 +135,7 @@ impl Registry {
     ///
     /// # Errors
     /// [`Call::AttachPrincipal`].
-    pub async fn attach(&self, thing: &ThingName, arn: &str) -> Result<(), JitrFailure> {
+    pub(crate) async fn attach(&self, thing: &ThingName, arn: &str) -> Result<(), JitrFailure> {
         let request = self.client.attach_thing_principal().thing_name(thing.as_str()).principal(arn);
         let request = request.thing_principal_type(ThingPrincipalType::ExclusiveThing);
         request.send().await.map_err(|error| JitrFailure::call(Call::AttachPrincipal, error))?;
@@ -146,7 +146,7 @@ impl Registry {
     ///
     /// # Errors
     /// [`Call::DetachPrincipal`].
-    pub async fn detach(&self, thing: &ThingName, arn: &str) -> Result<(), JitrFailure> {
+    pub(crate) async fn detach(&self, thing: &ThingName, arn: &str) -> Result<(), JitrFailure> {
         let request = self.client.detach_thing_principal().thing_name(thing.as_str()).principal(arn);
         match request.send().await {
             Ok(_) => Ok(()),
@@ -161,7 +161,7 @@ impl Registry {
     ///
     /// # Errors
     /// [`Call::AttachPolicy`].
-    pub async fn attach_policy(&self, policy: &str, arn: &str) -> Result<(), JitrFailure> {
+    pub(crate) async fn attach_policy(&self, policy: &str, arn: &str) -> Result<(), JitrFailure> {
         let request = self.client.attach_policy().policy_name(policy).target(arn);
         request.send().await.map_err(|error| JitrFailure::call(Call::AttachPolicy, error))?;
         Ok(())
@@ -171,7 +171,7 @@ impl Registry {
     ///
     /// # Errors
     /// [`Call::DetachPolicy`].
-    pub async fn detach_policy(&self, policy: &str, arn: &str) -> Result<(), JitrFailure> {
+    pub(crate) async fn detach_policy(&self, policy: &str, arn: &str) -> Result<(), JitrFailure> {
         let request = self.client.detach_policy().policy_name(policy).target(arn);
         request.send().await.map_err(|error| JitrFailure::call(Call::DetachPolicy, error))?;
         Ok(())
@@ -182,7 +182,7 @@ impl Registry {
     ///
     /// # Errors
     /// [`Call::UpdateCertificate`].
-    pub async fn set_status(&self, id: &CertificateId, status: CertificateStatus) -> Result<bool, JitrFailure> {
+    pub(crate) async fn set_status(&self, id: &CertificateId, status: CertificateStatus) -> Result<bool, JitrFailure> {
         let request = self.client.update_certificate().certificate_id(id.as_str()).new_status(status);
         match request.send().await {
             Ok(_) => Ok(true),
