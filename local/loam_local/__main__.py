@@ -28,6 +28,8 @@ def _serve(verbs: Any) -> None:
     parser.add_argument("--async-retry-seconds", type=float,
                         default=float(os.environ.get("LAMBDA_ASYNC_RETRY_BASE_SECONDS", "1")),
                         help="wait before the first retry of an asynchronous invocation (AWS: 60; default 1)")
+    parser.add_argument("--deactivation-seconds", type=float, default=60.0,
+                        help="until the sessions of a deactivated certificate end (AWS: a few minutes; default 60)")
     parser.add_argument("--verbose", action="store_true", help="the emulator's own log at INFO instead of WARNING")
 
 
