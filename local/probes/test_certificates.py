@@ -1,11 +1,14 @@
 """What AWS documents about certificates that connect: just-in-time registration, deactivation, exclusive things."""
 
+import contextlib
+import json
+import shutil
 from pathlib import Path
 
 import device
 import pytest
 from botocore.exceptions import ClientError
-from conftest import Local, allow
+from conftest import Local, allow, verb
 from loam_local.pki import Authority, certificate_id
 
 
@@ -20,7 +23,7 @@ def _told(local: Local, topic: str) -> str:
 def _registered(local: Local, folder: Path) -> tuple[str, str]:
     """An auto-registering CA, and the name of a certificate of it that nobody has seen: (CA's id, name)."""
     device.seeded(local, folder)  # the broker's own certificate comes with it
-    authority, iot, name = Authority(folder / "factory"), local.client("iot"), local.name("new")
+    authority, iot, name = Authority.ensure(folder / "factory"), local.client("iot"), local.name("new")
     proof, _key = authority.issue(iot.get_registration_code()["registrationCode"])
     made = iot.register_ca_certificate(caCertificate=authority.pem, verificationCertificate=proof, setAsActive=True,
                                        allowAutoRegistration=True)
@@ -108,3 +111,66 @@ def test_an_event_of_a_thing_that_is_not_exclusive_names_no_thing(local: Local, 
     connection = device.connect(local, tmp_path, thing)
     assert connection and "thingName" not in local.received(url)
     device.say_goodbye(connection)
+
+
+def _ca(folder: Path) -> list[str]:
+    return ["--ca", str(folder / "ca.pem"), "--key", str(folder / "ca.key")]
+
+
+def _issued(folder: Path, name: str, *flaws: str) -> str:
+    """A certificate of the CA in `folder`, beside it; its id."""
+    answer = verb("certificate", *_ca(folder), "--name", name, "--out", str(folder), *flaws)
+    assert answer.returncode == 0, answer.stderr
+    return str(json.loads(answer.stdout)["certificateId"])
+
+
+def test_register_ca_makes_its_devices_join_and_again_changes_nothing(local: Local, tmp_path: Path) -> None:
+    device.seeded(local, tmp_path)  # registers the CA without automatic registration
+    first = verb("register-ca", *_ca(tmp_path), **device.as_admin(local))
+    assert verb("register-ca", *_ca(tmp_path), **device.as_admin(local)).stdout == first.stdout
+    ca = json.loads(first.stdout)["caId"]
+    found = local.client("iot").describe_ca_certificate(certificateId=ca)["certificateDescription"]
+    assert (found["status"], found["autoRegistrationStatus"]) == ("ACTIVE", "ENABLE")
+    name = local.name("joins")
+    certificate = _issued(tmp_path, name)
+    assert device.connect(local, tmp_path, name) is None
+    found = local.client("iot").describe_certificate(certificateId=certificate)["certificateDescription"]
+    assert (found["status"], found["caCertificateId"]) == ("PENDING_ACTIVATION", ca)
+
+
+def test_register_ca_makes_a_ca_only_when_told_to(local: Local, tmp_path: Path) -> None:
+    refused = verb("register-ca", *_ca(tmp_path), **device.as_admin(local))
+    assert refused.returncode == 2 and "[ca-unreadable]" in refused.stderr
+    assert verb("register-ca", "--make", *_ca(tmp_path), **device.as_admin(local)).returncode == 0
+
+
+def test_register_ca_with_another_ca_s_key_says_so(local: Local, tmp_path: Path) -> None:
+    Authority.ensure(tmp_path / "other")
+    Authority.ensure(tmp_path)
+    arguments = ["--ca", str(tmp_path / "ca.pem"), "--key", str(tmp_path / "other" / "ca.key")]
+    answer = verb("register-ca", *arguments, **device.as_admin(local))
+    assert answer.returncode == 2 and "[ca-key-mismatch]" in answer.stderr
+
+
+@pytest.mark.parametrize("flaw", ["--dates=expired", "--dates=not-yet-valid", "--key-type=rsa1024",
+                                  "--key-type=rsa2048", "--key-type=p384"])
+def test_a_certificate_with_a_flaw_reaches_registration(local: Local, tmp_path: Path, flaw: str) -> None:
+    _ca_id, _name = _registered(local, tmp_path)
+    factory = tmp_path / "factory"
+    shutil.copy(tmp_path / "root-ca.pem", factory)
+    name = local.name("flawed")
+    certificate = _issued(factory, name, flaw)
+    assert device.connect(local, factory, name) is None
+    found = local.client("iot").describe_certificate(certificateId=certificate)["certificateDescription"]
+    assert found["status"] == "PENDING_ACTIVATION"
+
+
+def test_a_forged_certificate_never_reaches_registration(local: Local, tmp_path: Path) -> None:
+    _ca_id, _name = _registered(local, tmp_path)
+    factory = tmp_path / "factory"
+    shutil.copy(tmp_path / "root-ca.pem", factory)
+    certificate = _issued(factory, "forged", "--forged")
+    with contextlib.suppress(OSError):
+        assert device.connect(local, factory, "forged") is None
+    with pytest.raises(ClientError):
+        local.client("iot").describe_certificate(certificateId=certificate)

@@ -22,7 +22,8 @@ def _data(local: Local) -> Any:
     """A client without retries, which would hide a 429."""
     if "iot-data-once" not in local.clients:
         local.clients["iot-data-once"] = boto3.client(
-            "iot-data", endpoint_url=local.endpoint, region_name=REGION, config=Config(retries={"total_max_attempts": 1}),
+            "iot-data", endpoint_url=local.endpoint, region_name=REGION,
+            config=Config(retries={"total_max_attempts": 1}),
             aws_access_key_id=local.key["accessKeyId"], aws_secret_access_key=local.key["secretAccessKey"])
     return local.clients["iot-data-once"]
 

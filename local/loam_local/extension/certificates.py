@@ -1,9 +1,10 @@
 """Gaps: a client without certificate is let in, and a certificate that is no longer ACTIVE keeps its sessions.
 
-AWS ends those sessions "within a few minutes" (https://docs.aws.amazon.com/iot/latest/apireference/API_UpdateCertificate.html);
-here it takes LOAM_DEACTIVATION_SECONDS. AWS does not document the reason that its event then tells. Nor does it say that TLS
-refuses expired certificates, and Device Defender lists ACTIVE ones that are past their date: here they reach registration,
-and so do RSA keys of 1,024 bits (https://docs.aws.amazon.com/iot-device-defender/latest/devguide/device-defender-audit-checks.html).
+AWS ends those sessions "within a few minutes"; here it takes LOAM_DEACTIVATION_SECONDS. AWS does not document the
+reason that its event then tells. Nor does it say that TLS refuses expired certificates, and Device Defender lists
+ACTIVE ones that are past their date: here they reach registration, and so do RSA keys of 1,024 bits.
+Sources: https://docs.aws.amazon.com/iot/latest/apireference/API_UpdateCertificate.html and
+https://docs.aws.amazon.com/iot-device-defender/latest/devguide/device-defender-audit-checks.html
 """
 
 import asyncio

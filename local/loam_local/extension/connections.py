@@ -1,8 +1,9 @@
 """Gap: GetConnection and DeleteConnection, which the emulator's data plane lacks.
 
 Sources: https://docs.aws.amazon.com/iot/latest/apireference/API_iotdata_GetConnection.html and
-.../API_iotdata_DeleteConnection.html; rates: https://docs.aws.amazon.com/general/latest/gr/iot-core.html; resources:
-https://docs.aws.amazon.com/iot/latest/developerguide/iot-action-resources.html. The table of errors is in local/README.md.
+https://docs.aws.amazon.com/iot/latest/apireference/API_iotdata_DeleteConnection.html; rates:
+https://docs.aws.amazon.com/general/latest/gr/iot-core.html; resources:
+https://docs.aws.amazon.com/iot/latest/developerguide/iot-action-resources.html. Its errors: local/README.md.
 """
 
 from collections.abc import Callable
@@ -62,7 +63,7 @@ async def _connection(method: str, client: str, query: dict[str, str]) -> Any:
     from ministack.core.responses import get_account_id, get_region
 
     if not 1 <= len(client) <= _LONGEST or client.startswith("$"):
-        return refused(400, "InvalidRequestException", "The client ID must have 1 to 128 characters and not start with $")
+        return refused(400, "InvalidRequestException", "The client ID must have 1 to 128 characters, the first not $")
     account, region = get_account_id(), get_region()
     per_client, per_account = _rates[method]
     if not (per_account.allows((account, region)) and per_client.allows((account, region, client))):

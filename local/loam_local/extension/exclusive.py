@@ -1,4 +1,4 @@
-"""Gap: a certificate attached exclusively is like any other. Here it has one thing, whatever client id it connects with.
+"""Gap: a certificate attached exclusively is like any other. Here it has one thing, whatever the client id is.
 
 Source: https://docs.aws.amazon.com/iot/latest/developerguide/exclusive-thing.html and, for `thingName` in the events,
 https://docs.aws.amazon.com/iot/latest/developerguide/life-cycle-events.html
@@ -36,7 +36,7 @@ def thing_of(account: str, region: str, certificate: str | None) -> str | None:
 
 
 def _handle(method: str, path: str, headers: dict[str, str], body: bytes, query: dict[str, str]) -> Any:
-    """AttachThingPrincipal and DetachThingPrincipal with `thingPrincipalType`. AWS's wording of the refusal is not known."""
+    """Attach and detach with `thingPrincipalType`. AWS's wording of the refusal is not known."""
     from ministack.core.responses import error_response_json
     from ministack.services import iot
 
@@ -62,7 +62,9 @@ def _policy_context(account: str, region: str, certificate: str, client: str) ->
     """With an exclusive attachment the certificate alone says which thing connects, not the client id."""
     found = _context(account, region, certificate, client)
     thing = thing_of(account, region, certificate)
-    return found | {"iot:connection.thing.isattached": "true", "iot:connection.thing.thingname": thing} if thing else found
+    if not thing:
+        return found
+    return found | {"iot:connection.thing.isattached": "true", "iot:connection.thing.thingname": thing}
 
 
 async def _publish_lifecycle(session: Any, event_type: str, **fields: Any) -> None:

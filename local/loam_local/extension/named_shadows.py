@@ -21,7 +21,7 @@ def answer(method: str, path: str, query: dict[str, str]) -> Any:
     from ministack.services import iot
 
     if method != "GET":
-        return refused(405, "MethodNotAllowedException", "The specified combination of HTTP verb and URI is not supported")
+        return refused(405, "MethodNotAllowedException", "This path is read with GET only")
     thing = path.removeprefix(PATH)
     size, after = query.get("pageSize", "25"), _after(query.get("nextToken"))
     if after is None or not (size.isascii() and size.isdigit() and 1 <= int(size) <= _MOST):
@@ -36,7 +36,7 @@ def answer(method: str, path: str, query: dict[str, str]) -> Any:
 
 
 def _after(token: str | None) -> str | None:
-    """The name that the last page ended with: empty for the first page (the classic shadow's), None for a forged token."""
+    """The name that the last page ended with: empty for the first page, None for a forged token."""
     try:
         return base64.b64decode(token, validate=True).decode() if token else ""
     except (binascii.Error, UnicodeDecodeError):
