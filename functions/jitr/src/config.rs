@@ -15,6 +15,8 @@ pub struct Config {
     pub queue_url: String,
     /// `DEVICE_POLICIES`: names of the IoT policies that a device's certificate gets, separated by commas.
     pub device_policies: Vec<String>,
+    /// `INVOKE_TOPIC_PREFIX`: first level of the topics on which devices answer calls; no thing may bear this name.
+    pub invoke_prefix: String,
     /// `DEAD_LETTERS_URL`: where messages are kept that nobody can read.
     pub dead_letters_url: String,
 }
@@ -33,6 +35,7 @@ impl Config {
             events_topic: environment.text("EVENTS_TOPIC"),
             queue_url: environment.text("JITR_QUEUE_URL"),
             device_policies: names(&environment.text("DEVICE_POLICIES")),
+            invoke_prefix: environment.text("INVOKE_TOPIC_PREFIX"),
             dead_letters_url: environment.text("DEAD_LETTERS_URL"),
         };
         environment.finish(config)
@@ -54,6 +57,10 @@ pub struct ApiConfig {
     pub certificates_table: String,
     /// `JITR_QUEUE_URL`: the queue that re-checks go to.
     pub queue_url: String,
+    /// `HTTP_TABLE`: the key of cursors, and the answers to repeated requests.
+    pub http_table: String,
+    /// `INVOKE_TOPIC_PREFIX`: first level of the topics on which devices answer calls; no thing may bear this name.
+    pub invoke_prefix: String,
 }
 
 impl ApiConfig {
@@ -68,6 +75,8 @@ impl ApiConfig {
             profiles_table: environment.text("CA_PROFILES_TABLE"),
             certificates_table: environment.text("CERTIFICATES_TABLE"),
             queue_url: environment.text("JITR_QUEUE_URL"),
+            http_table: environment.text("HTTP_TABLE"),
+            invoke_prefix: environment.text("INVOKE_TOPIC_PREFIX"),
         };
         environment.finish(config)
     }
@@ -85,7 +94,7 @@ mod tests {
 
     #[test]
     fn every_missing_variable_is_named_at_once() {
-        assert_eq!(Config::from_lookup(&|_| None).unwrap_err().problems.len(), 7);
-        assert_eq!(ApiConfig::from_lookup(&|_| None).unwrap_err().problems.len(), 4);
+        assert_eq!(Config::from_lookup(&|_| None).unwrap_err().problems.len(), 8);
+        assert_eq!(ApiConfig::from_lookup(&|_| None).unwrap_err().problems.len(), 6);
     }
 }

@@ -23,6 +23,8 @@ pub struct Case<'a> {
     pub authority: &'a Authority,
     /// That CA's profile.
     pub profile: &'a Profile,
+    /// First level of the topics on which devices answer calls: a reserved name.
+    pub prefix: &'a str,
     /// What its lists say.
     pub listed: Listed,
     /// The record of the thing that the certificate names, if there is one.
@@ -89,7 +91,7 @@ pub fn decide(case: &Case<'_>) -> Decision {
     if case.certificate.id != case.id.as_str() {
         reasons.push(Reason::Unreadable);
     }
-    let name = thing_name(case.certificate, case.profile);
+    let name = thing_name(case.certificate, case.profile, case.prefix);
     let thing = name.as_ref().ok().cloned();
     reasons.extend(name.err().unwrap_or_default());
     reasons.extend(of_lists(case));

@@ -22,18 +22,20 @@ pub struct Facts {
     pub(crate) profiles: Profiles,
     pub(crate) registry: Registry,
     pub(crate) things: Things,
+    prefix: String,
     /// The CAs' certificates: what has this id never changes.
     authorities: Arc<Mutex<HashMap<CertificateId, Authority>>>,
 }
 
 impl Facts {
-    /// The stores behind these tables.
+    /// The stores behind these tables; `prefix` is the first level of the topics on which devices answer calls.
     #[must_use]
-    pub fn new(sdk: &SdkConfig, profiles_table: String, things_table: String) -> Self {
+    pub fn new(sdk: &SdkConfig, profiles_table: String, things_table: String, prefix: String) -> Self {
         Self {
             profiles: Profiles::new(sdk, profiles_table),
             registry: Registry::new(sdk),
             things: Things::new(sdk, things_table),
+            prefix,
             authorities: Arc::default(),
         }
     }
@@ -51,7 +53,7 @@ impl Facts {
         now: Timestamp,
     ) -> Result<(Option<ThingRecord>, Decision), JitrFailure> {
         let authority = self.authority(ca_id).await?;
-        let name = thing_name(certificate, profile).ok();
+        let name = thing_name(certificate, profile, &self.prefix).ok();
         let listed = self.profiles.listed(ca_id, &entries_about(certificate, name.as_ref())).await?;
         let (record, in_registry) = match &name {
             Some(name) => self.known(name).await?,
@@ -64,6 +66,7 @@ impl Facts {
             ca_id,
             authority: &authority,
             profile,
+            prefix: &self.prefix,
             listed,
             record: record_of,
             in_registry,

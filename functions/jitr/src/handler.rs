@@ -59,7 +59,7 @@ impl Handler {
     pub fn new(sdk: &SdkConfig, config: Config) -> Self {
         Self {
             ledger: Ledger::new(sdk, config.certificates_table),
-            facts: Facts::new(sdk, config.profiles_table, config.things_table),
+            facts: Facts::new(sdk, config.profiles_table, config.things_table, config.invoke_prefix),
             connections: Connections::new(sdk),
             notices: Notices::new(sdk, config.events_topic),
             rechecks: Rechecks::new(sdk, config.queue_url),
