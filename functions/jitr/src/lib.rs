@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 mod admit;
+pub mod api;
 pub mod certificate;
 pub mod checks;
 mod config;
