@@ -22,6 +22,8 @@ fn asked_for(logical_id: &str) -> BTreeSet<String> {
         None
     };
     match logical_id {
+        "Jitr" => drop(jitr::Config::from_lookup(&lookup)),
+        "JitrApi" => drop(jitr::ApiConfig::from_lookup(&lookup)),
         "SoilAlerts" => drop(soil_alerts::Config::from_lookup(&lookup)),
         "SoilAlertsSweep" => drop(soil_alerts::AlertsConfig::from_lookup(&lookup)),
         "Telemetry" => drop(telemetry::Config::from_lookup(&lookup)),

@@ -7,7 +7,7 @@ use loam_kit::wiretap::{Account, Call, Grants, Names, Scenario, Wiretap, two_way
 use serde_json::Value;
 
 use crate::soil_sweep::{Silence, Tables};
-use crate::{soil_alerts, telemetry};
+use crate::{jitr, soil_alerts, telemetry};
 
 /// The calls of a story without faults.
 async fn calls_of<S: Scenario>(story: &S) -> Vec<Call> {
@@ -72,4 +72,13 @@ async fn telemetry_may_do_exactly_what_it_does() {
         calls.extend(calls_of(story).await);
     }
     assert_exact("Telemetry", &calls);
+}
+
+#[tokio::test]
+async fn jitr_may_do_exactly_what_it_does() {
+    let mut calls = Vec::new();
+    for story in &jitr::STORIES {
+        calls.extend(calls_of(story).await);
+    }
+    assert_exact("Jitr", &calls);
 }
