@@ -6,6 +6,7 @@ use loam_kit::Stack;
 use loam_kit::wiretap::{Account, Call, Grants, Names, Scenario, Wiretap, two_way};
 use serde_json::Value;
 
+use crate::jitr_api::Routes;
 use crate::soil_sweep::{Silence, Tables};
 use crate::{jitr, soil_alerts, telemetry};
 
@@ -72,6 +73,11 @@ async fn telemetry_may_do_exactly_what_it_does() {
         calls.extend(calls_of(story).await);
     }
     assert_exact("Telemetry", &calls);
+}
+
+#[tokio::test]
+async fn jitrs_routes_may_do_exactly_what_they_do() {
+    assert_exact("JitrApi", &calls_of(&Routes::All).await);
 }
 
 #[tokio::test]

@@ -7,6 +7,7 @@
 mod figures;
 mod grants;
 mod jitr;
+mod jitr_api;
 mod soil_alerts;
 mod soil_sweep;
 mod telemetry;

@@ -2,6 +2,11 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use jitr::certificate::{Authority, Certificate};
+use jitr::checks::flaws;
+use jitr::event::Message;
+use jitr::name::thing_name;
+use jitr::profile::{Profile, ProfileDocument};
 use loam_domain::{DeviceMessage, Measure, Readings, ThingName, Timestamp, Topic};
 use loam_runtime::KeptEvent;
 use serde_json::value::RawValue;
@@ -17,7 +22,7 @@ pub(crate) struct Parser {
 
 const RECEIVED: Timestamp = Timestamp::from_millis(1_598_536_072_700);
 
-pub(crate) const PARSERS: [Parser; 7] = [
+pub(crate) const PARSERS: [Parser; 9] = [
     Parser { name: "device-message", parse: device_message },
     Parser { name: "readings", parse: readings },
     Parser { name: "measure", parse: measure },
@@ -25,6 +30,8 @@ pub(crate) const PARSERS: [Parser; 7] = [
     Parser { name: "points", parse: points },
     Parser { name: "rule-spec", parse: rule_spec },
     Parser { name: "kept-event", parse: kept_event },
+    Parser { name: "certificate", parse: certificate },
+    Parser { name: "certificate-event", parse: certificate_event },
 ];
 
 /// The input is the event itself, or else its payload; what comes out are the payload's very bytes.
@@ -108,6 +115,45 @@ fn kept_event(input: &[u8]) -> bool {
     let Ok(kept) = serde_json::from_slice::<KeptEvent>(input) else { return false };
     let written = serde_json::to_vec(&kept).unwrap();
     assert_eq!(serde_json::from_slice::<KeptEvent>(&written).unwrap(), kept);
+    true
+}
+
+/// The CA of the certificates that mutation begins with.
+const CA: &str = include_str!("../../functions/jitr/tests/certificates/ca.pem");
+
+/// How the ids of those begin that it signed and that have no flaw.
+const SIGNED: [&str; 6] = ["28c457f6", "2c013105", "43b11bb7", "fa6f937f", "42d035e5", "98c0173b"];
+
+/// The input is a certificate in PEM form, or in DER. What is without flaws is one that the CA signed: the very ones that
+/// mutation begins with. What names a thing names one that may be.
+fn certificate(input: &[u8]) -> bool {
+    let der = format!("-----BEGIN CERTIFICATE-----\n{}\n-----END CERTIFICATE-----\n", STANDARD.encode(input));
+    let (authority, profile) = (Authority::from_pem(CA).unwrap(), Profile::check(open_profile()).unwrap());
+    let mut good = false;
+    for pem in [&*String::from_utf8_lossy(input), &der] {
+        let Ok(certificate) = Certificate::from_pem(pem) else { continue };
+        if flaws(&certificate, &authority, RECEIVED).is_empty() {
+            assert!(SIGNED.contains(&&certificate.id[..8]), "{} passes for signed", certificate.id);
+        }
+        if let Ok(name) = thing_name(&certificate, &profile, "call") {
+            assert!(ThingName::parse(name.as_str()).is_ok());
+        }
+        good = true;
+    }
+    good
+}
+
+fn open_profile() -> ProfileDocument {
+    serde_json::from_value(json!({"enabled": true})).unwrap()
+}
+
+/// What is understood is written and understood again as the same.
+fn certificate_event(input: &[u8]) -> bool {
+    let text = String::from_utf8_lossy(input);
+    let Ok(message) = Message::parse(&text) else { return false };
+    if let Message::Recheck(recheck) = &message {
+        assert_eq!(Message::parse(&serde_json::to_string(recheck).unwrap()).unwrap(), message);
+    }
     true
 }
 

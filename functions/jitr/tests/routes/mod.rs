@@ -147,7 +147,8 @@ async fn a_certificates_evaluation_says_what_would_become_of_it_and_changes_noth
     assert_eq!((&admitted["thing"]["new"], &admitted["thing"]["initialDesired"]), (&json!(true), &json!({"wait": 5})));
     world.put_profile(json!({"enabled": true, "mode": "listed", "namePattern": "x"})).await;
     let refused = evaluate(&question).await;
-    let codes: Vec<_> = refused["reasons"].as_array().unwrap().iter().map(|reason| &reason["code"]).collect();
+    let codes: Vec<_> =
+        refused["reasons"].as_array().unwrap().iter().map(|reason| reason["code"].as_str().unwrap()).collect();
     assert_eq!((&refused["decision"], codes), (&json!("refuse"), vec!["name-pattern", "not-listed"]));
     let odd = evaluate(&json!({"certificatePem": "x", "caId": world.authority.ca_id})).await;
     assert_eq!(odd["reasons"][0]["code"], "unreadable");
