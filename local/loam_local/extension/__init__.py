@@ -20,6 +20,7 @@ GAPS = (
     "sessions",
     "certificates",
     "connections",
+    "registry_resources",
 )
 
 
