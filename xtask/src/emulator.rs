@@ -6,7 +6,6 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use serde::Deserialize;
 use serde_json::Value;
 
 use crate::failure::Failure;
@@ -17,13 +16,6 @@ use crate::process;
 use crate::project::{Project, make_folder};
 use crate::python;
 use crate::terminal::Progress;
-
-/// What is of interest of the operator; the token itself stays in its file.
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Operator {
-    token_file: PathBuf,
-}
 
 const HEALTH: &str = "/_ministack/health";
 /// On a busy machine; two seconds are usual.
@@ -130,16 +122,6 @@ impl LocalAws {
         command.arg("--state").arg(self.state());
         keys.give_to(&mut command, &self.endpoint());
         python::ask(project, "things: a CA, its profile, certificates", command)
-    }
-
-    /// Makes the operator, and a token that is fresh; answers where the token lies.
-    pub(crate) fn operator(&self, project: &Project, keys: &Keys) -> Result<PathBuf, Failure> {
-        let mut command = python::verb(project, "user");
-        command.args(["--endpoint", &self.endpoint(), "--stack", &self.stack, "--name", "operator"]);
-        command.args(["--group", "operators", "--state"]).arg(self.state());
-        keys.give_to(&mut command, &self.endpoint());
-        let operator: Operator = python::ask(project, "operator: token", command)?;
-        Ok(operator.token_file)
     }
 
     /// The folder of keys and certificates.

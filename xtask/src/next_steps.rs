@@ -6,7 +6,7 @@ use anstyle::Style;
 use serde_json::Value;
 
 use crate::build::Metadata;
-use crate::deploy::{self, OWN_THING, THINGS};
+use crate::deploy::{self, OWN_THING};
 use crate::devices;
 use crate::emulator::LocalAws;
 use crate::failure::Failure;
@@ -30,12 +30,6 @@ pub(crate) fn print(
 
     let here = |path: &Path| path.strip_prefix(project.root()).unwrap_or(path).display().to_string();
     let bucket = deploy::output(stack, "ArchiveBucket")?;
-    let token = here(&local.operator(project, keys)?);
-    let ask = format!(
-        "curl -H \"Authorization: Bearer $(cat {token})\" {}/v1/things/{}/presence",
-        deploy::output(stack, "ApiUrl")?,
-        THINGS[0]
-    );
     let own = devices::arguments(Path::new(&here(&local.things())), OWN_THING, local.mqtt_port);
     let device = here(&metadata.built("loam-device"));
     let stop = if detached { "cargo xtask down" } else { "Ctrl-C" };
@@ -44,8 +38,6 @@ pub(crate) fn print(
     for (what, how) in [
         ("the local AWS", format!("{} (MQTT over mutual TLS: port {})", local.endpoint(), local.mqtt_port)),
         ("its keys, for any AWS tool", format!(". {}", here(&exports))),
-        ("ask as an operator", ask),
-        ("a fresh token (an hour)", "cargo xtask up".to_owned()),
         ("what was archived", format!("aws s3 ls --recursive s3://{bucket}")),
         ("what is deployed", here(&local.folder.join(deploy::STACK_FILE))),
         ("join as the fourth sensor", format!("{device} {} --interval 10", own.join(" "))),
