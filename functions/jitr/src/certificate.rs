@@ -218,3 +218,68 @@ fn hex(bytes: &[u8]) -> String {
         text
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    macro_rules! read {
+        ($name:literal) => {
+            Certificate::from_pem(include_str!(concat!("../tests/certificates/", $name, ".pem"))).unwrap()
+        };
+    }
+
+    #[test]
+    fn subject_and_serial_numbers_are_read() {
+        let certificate = read!("p256");
+        assert_eq!(certificate.common_name.text(), Some("sensor7"));
+        assert_eq!((certificate.subject_serial.text(), certificate.serial.as_str()), (Some("4711"), "1234abcd"));
+        assert_eq!(certificate.id.len(), 64);
+    }
+
+    #[test]
+    fn a_field_that_is_missing_doubled_or_oddly_encoded_is_no_text() {
+        assert_eq!(read!("no-name").common_name, Field::Missing);
+        assert_eq!(read!("two-names").common_name, Field::Several);
+        assert_eq!(read!("name-bmp").common_name, Field::Odd);
+        assert_eq!(read!("name-with-nul").common_name.text(), Some("sensor7\0evil"));
+    }
+
+    #[test]
+    fn what_is_no_single_certificate_is_unreadable() {
+        let good = include_str!("../tests/certificates/p256.pem");
+        let (begin, end) = good.split_at(good.len() / 2);
+        let more = good.replace("CERTIFICATE-----\nMI", "CERTIFICATE-----\nAAMI");
+        let other = good.replace("CERTIFICATE", "PRIVATE KEY");
+        let cut = format!("{begin}\n-----END CERTIFICATE-----\n");
+        for pem in ["", "-----BEGIN CERTIFICATE-----", begin, end, &more, &other, &cut] {
+            assert_eq!(Certificate::from_pem(pem), Err(Unreadable), "{pem}");
+        }
+    }
+
+    #[test]
+    fn a_text_of_65536_bytes_is_looked_at_and_one_byte_more_is_not() {
+        let good = include_str!("../tests/certificates/p256.pem");
+        let padded = |length: usize| format!("{good}{}", " ".repeat(length - good.len()));
+        assert!(Certificate::from_pem(&padded(MAX_PEM_BYTES)).is_ok());
+        assert_eq!(Certificate::from_pem(&padded(MAX_PEM_BYTES + 1)), Err(Unreadable));
+    }
+
+    #[test]
+    fn zeros_before_a_short_modulus_do_not_make_it_long() {
+        let modulus = |bytes: usize, first: u8| {
+            let mut modulus = vec![0; 300 - bytes];
+            modulus.extend(std::iter::once(first).chain(std::iter::repeat_n(1, bytes - 1)));
+            modulus
+        };
+        let key = |modulus: &[u8], exponent: &[u8]| rsa_key(&RSAPublicKey { modulus, exponent });
+        assert_eq!(key(&modulus(256, 0x80), &[1, 0, 1]), Key::Good);
+        assert_eq!(key(&modulus(256, 0x7f), &[1, 0, 1]), Key::Weak, "2,047 bits");
+        assert_eq!(key(&modulus(256, 0x80), &[3]), Key::Good);
+        for exponent in [&[1][..], &[0], &[], &[1, 0, 0]] {
+            assert_eq!(key(&modulus(256, 0x80), exponent), Key::Weak, "{exponent:?}");
+        }
+        assert_eq!(key(&[0x80; 256], &[3]), Key::Weak, "a negative modulus");
+        assert_eq!(key(&[], &[3]), Key::Weak);
+    }
+}

@@ -21,3 +21,6 @@ pub fn flaws(certificate: &Certificate, authority: &Authority, now: Timestamp) -
     ];
     checks.into_iter().filter(|(flawed, _)| *flawed).map(|(_, reason)| reason).collect()
 }
+
+#[cfg(test)]
+mod tests;

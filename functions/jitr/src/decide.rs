@@ -144,3 +144,6 @@ fn others<'a>(case: &Case<'a>) -> impl Iterator<Item = &'a CertificateId> {
     let id = case.id;
     case.record.into_iter().flat_map(|record| record.standing()).filter(move |other| *other != id)
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 mod admit;
+pub mod api;
 pub mod certificate;
 pub mod checks;
 mod config;
@@ -19,6 +20,7 @@ mod notices;
 pub mod profile;
 mod profile_rules;
 mod profiles;
+mod profiles_write;
 pub mod reason;
 mod rechecks;
 mod register;
@@ -33,3 +35,4 @@ pub use handler::Handler;
 pub use ledger::{Audit, Ledger, Worker};
 pub use ledger_row::{AwsStatus, Row, Standing, Step, next_step};
 pub use profiles::{Profiles, StoredProfile};
+pub use profiles_write::{By, Rows};

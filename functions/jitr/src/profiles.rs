@@ -11,7 +11,7 @@ use crate::lists::{Entry, List, Listed};
 use crate::profile::{Profile, ProfileDocument};
 
 /// The sort key of a profile; entries of its lists have theirs.
-const PROFILE: &str = "profile";
+pub(crate) const PROFILE: &str = "profile";
 
 /// How often what DynamoDB left undone of a batch is asked for again.
 const MOST_TRIES: usize = 5;
