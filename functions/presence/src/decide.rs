@@ -173,7 +173,8 @@ fn decision(row: &Row, mut next: Row, verdict: Verdict, mut told: Vec<Told>, now
     if !told.is_empty() {
         next.told_at = row.told_at.max(now);
     }
-    next.version = row.version + 1;
+    // Each event is told by a version of its own.
+    next.version = row.version + (told.len() as u64).max(1);
     Decision { verdict, next: Some(Box::new(next)), told, ask: false }
 }
 

@@ -54,7 +54,7 @@ fn reason(row: &Row) -> Option<&str> {
 fn the_first_connect_makes_a_thing_present_and_tells_its_certificate() {
     let (row, decision) = step(&Row::unseen(3), &connect(0, 0));
     assert!(row.is_connected());
-    assert_eq!((row.version, row.epoch, row.told_at, row.last_seen()), (1, 3, NOW, NOON));
+    assert_eq!((row.version, row.epoch, row.told_at, row.last_seen()), (2, 3, NOW, NOON));
     assert_eq!(decision.told, [Told::Connected, Told::PrincipalChanged { before: None }]);
     assert_eq!((row.status.unwrap().since, decision.verdict), (NOON, Verdict::Applied));
 }

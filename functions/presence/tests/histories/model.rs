@@ -88,7 +88,7 @@ impl Model<'_> {
             None => self.queue.pop_front().map(|event| Step::Decide(event, self.cell.clone())),
             Some(Step::Decide(event, read)) => {
                 let decision = decide(&read, &self.history.facts[event], NOW);
-                match decision.next.map(|next| self.save(*next)) {
+                match decision.next.map(|next| self.save(&read, *next)) {
                     Some(false) => Some(Step::Decide(event, self.cell.clone())),
                     Some(true) => decision.ask.then(|| Step::Ask(event, self.cell.clone())),
                     None => decision.ask.then_some(Step::Ask(event, read)),
@@ -97,14 +97,14 @@ impl Model<'_> {
             Some(Step::Ask(event, read)) => {
                 self.asked += 1;
                 let answered = decide_answer(&read, &self.history.answer, NOW).next;
-                let saved = answered.is_none_or(|next| self.save(*next));
+                let saved = answered.is_none_or(|next| self.save(&read, *next));
                 (!saved).then(|| Step::Decide(event, self.cell.clone()))
             }
         }
     }
 
-    fn save(&mut self, next: Row) -> bool {
-        let unchanged = self.cell.version + 1 == next.version;
+    fn save(&mut self, read: &Row, next: Row) -> bool {
+        let unchanged = self.cell.version == read.version;
         if unchanged {
             self.cell = Rc::new(next);
         }
