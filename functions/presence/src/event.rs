@@ -142,7 +142,9 @@ fn read<T: serde::de::DeserializeOwned>(message: &RuleMessage) -> Result<T, Refu
         .map_err(|_| Refusal::new(RefusalCode::NotUtf8, "the payload is not UTF-8, expected JSON"))?;
     serde_json::from_str(text).map_err(|error| match error.classify() {
         serde_json::error::Category::Data => Refused::NotALifeCycleEvent,
-        _ => Refusal::new(RefusalCode::NotJson, "the payload is not JSON").into(),
+        serde_json::error::Category::Io | serde_json::error::Category::Syntax | serde_json::error::Category::Eof => {
+            Refusal::new(RefusalCode::NotJson, "the payload is not JSON").into()
+        }
     })
 }
 
@@ -219,7 +221,9 @@ mod tests {
 
     #[test]
     fn a_will_is_a_hint_whether_it_says_so_by_a_boolean_or_by_a_text() {
-        for (value, hint) in [(json!(false), false), (json!("false"), false), (json!(true), true), (json!("true"), true)] {
+        for (value, hint) in
+            [(json!(false), false), (json!("false"), false), (json!(true), true), (json!("true"), true)]
+        {
             let will = json!({"state": {"reported": {"connected": value}}});
             let Message::Said(_, Ok(Fact::Hint { connected })) = of("lwt/t1", &will) else { panic!() };
             assert_eq!(connected, hint);
@@ -262,6 +266,9 @@ mod tests {
     #[test]
     fn a_broken_payload_is_refused_with_its_client() {
         let broken = |payload: &str| code(&Message::from_event(&rule(CONNECTED, None, payload)).unwrap());
-        assert_eq!((broken("{"), broken("[]"), broken("{}")), ("not-json", "not-a-life-cycle-event", "not-a-life-cycle-event"));
+        assert_eq!(
+            (broken("{"), broken("[]"), broken("{}")),
+            ("not-json", "not-a-life-cycle-event", "not-a-life-cycle-event")
+        );
     }
 }

@@ -36,10 +36,7 @@ pub(crate) fn row_item(thing: &ThingName, row: &Row) -> Result<Item, serde_json:
 /// What stays of a thing that retired: that it did. Nothing can be written over it by whoever still works on an event.
 pub(crate) fn erased_item(thing: &ThingName, expire_at: i64) -> Item {
     let mut item = key(thing, PRESENCE);
-    item.extend([
-        ("erased".to_owned(), AttributeValue::Bool(true)),
-        ("expireAt".to_owned(), number(expire_at)),
-    ]);
+    item.extend([("erased".to_owned(), AttributeValue::Bool(true)), ("expireAt".to_owned(), number(expire_at))]);
     item
 }
 

@@ -1,6 +1,29 @@
 //! Who is there: connected, disconnected, last will.
 
+mod api;
+mod config;
+mod connections;
 pub mod decide;
+mod erase;
+pub mod error;
+pub mod event;
 pub mod fact;
+mod handler;
+mod history;
+mod items;
+mod keeper;
 pub mod mark;
 pub mod row;
+mod shadow;
+mod store;
+mod told;
+
+pub use api::{Api, routes};
+pub use config::{ApiConfig, Config, TruthConfig};
+pub use connections::Connections;
+pub use error::{BadRow, PresenceFailure};
+pub use handler::Handler;
+pub use history::{HistoryPage, HistoryPosition};
+pub use keeper::{Keeper, Kept};
+pub use shadow::{Projected, Shadow, Shadows};
+pub use store::{Known, Saved, Store};

@@ -157,12 +157,7 @@ mod tests {
     const NOON: Timestamp = Timestamp::from_millis(1_800_000_000_000);
 
     fn mark(seconds: i64, version_number: i64) -> Mark {
-        Mark {
-            at: NOON.plus_millis(seconds * 1000),
-            version_number,
-            session: "s".to_owned(),
-            stage: Stage::Began,
-        }
+        Mark { at: NOON.plus_millis(seconds * 1000), version_number, session: "s".to_owned(), stage: Stage::Began }
     }
 
     #[test]

@@ -70,7 +70,8 @@ mod tests {
 
     #[test]
     fn each_event_of_a_change_has_an_id_of_its_own_that_a_repeat_has_too() {
-        let mark = Mark { at: Timestamp::from_millis(5), version_number: 3, session: "s".to_owned(), stage: Stage::Began };
+        let mark =
+            Mark { at: Timestamp::from_millis(5), version_number: 3, session: "s".to_owned(), stage: Stage::Began };
         let fact = Fact::Began(Beginning { mark, principal: Some("p".to_owned()) });
         let decision = decide(&Row::unseen(2), &fact, Timestamp::from_millis(9));
         let thing = ThingName::parse("t1").unwrap();
@@ -83,7 +84,8 @@ mod tests {
                 (2, "t1.presence.2", EventType::PresencePrincipalChanged)
             ]
         );
-        let connected = json!({"since": 5, "versionNumber": 3, "sessionIdentifier": "s", "principal": "p", "flapping": false});
+        let connected =
+            json!({"since": 5, "versionNumber": 3, "sessionIdentifier": "s", "principal": "p", "flapping": false});
         assert_eq!(Value::Object(events[0].1.data.clone()), connected);
         assert_eq!(Value::Object(events[1].1.data.clone()), json!({"since": 5, "principal": "p"}));
         assert_eq!((events[0].1.at.as_millis(), events[0].1.epoch), (9, 2));

@@ -1,12 +1,7 @@
 //! Presence under everything that AWS IoT, a queue and eight handlers can do to its events.
 //!
 //! Some histories run with every test run; `LOAM_HISTORIES=10000` says how many, from `LOAM_SEED` (default 0) on.
-#![expect(
-    clippy::unwrap_used,
-    clippy::indexing_slicing,
-    clippy::print_stdout,
-    reason = "a panic is how a test fails, and the figures of a run are its result"
-)]
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a panic is how a test fails")]
 
 mod histories;
 #[path = "histories/model.rs"]
@@ -63,7 +58,10 @@ fn handlers_that_die_anywhere_do_not_change_the_end() {
             elsewhere.push(history.seed);
         }
     }
-    println!("figure: presence histories: {played} played, {crashes} deaths, {asked} questions, {} end elsewhere", elsewhere.len());
+    println!(
+        "figure: presence histories: {played} played, {crashes} deaths, {asked} questions, {} end elsewhere",
+        elsewhere.len()
+    );
     assert_eq!(elsewhere, [0_u64; 0], "seeds of histories that end elsewhere");
     assert!(crashes > 0 && asked > 0, "nobody died, or nobody asked");
 }

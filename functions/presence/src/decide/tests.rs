@@ -64,7 +64,10 @@ fn a_disconnect_of_the_same_version_number_takes_it_away_with_its_reason() {
     let (row, decision) = step(&after(&[connect(0, 4)]), &disconnect(60, 4, "CLIENT_INITIATED_DISCONNECT"));
     assert!(!row.is_connected());
     assert_eq!((reason(&row), row.last_end.as_ref().unwrap().how.clean), (Some("CLIENT_INITIATED_DISCONNECT"), true));
-    assert_eq!((row.status.as_ref().unwrap().since, row.last_seen()), (NOON.plus_millis(60_000), NOON.plus_millis(60_000)));
+    assert_eq!(
+        (row.status.as_ref().unwrap().since, row.last_seen()),
+        (NOON.plus_millis(60_000), NOON.plus_millis(60_000))
+    );
     assert_eq!(decision.told, [Told::Disconnected]);
 }
 
@@ -95,7 +98,8 @@ fn a_thing_that_came_back_before_its_disconnect_is_looked_at_is_never_shown_offl
 
 #[test]
 fn a_takeover_is_never_offline_in_either_order() {
-    let orders = [[connect(0, 4), connect(60, 5), taken_over(59, 4)], [connect(0, 4), taken_over(59, 4), connect(60, 5)]];
+    let orders =
+        [[connect(0, 4), connect(60, 5), taken_over(59, 4)], [connect(0, 4), taken_over(59, 4), connect(60, 5)]];
     for facts in orders {
         let mut row = Row::unseen(1);
         for fact in &facts {

@@ -233,6 +233,10 @@ pub(crate) fn truth(history: &History) -> Truth {
         session: last.mark.session.clone(),
         since: end.map_or(last.mark.at, |end| end.mark.at),
         principal: last.principal.clone(),
-        last_reason: beginnings.iter().rev().find_map(|begun| end_of(&begun.mark)).and_then(|end| end.how.reason.clone()),
+        last_reason: beginnings
+            .iter()
+            .rev()
+            .find_map(|begun| end_of(&begun.mark))
+            .and_then(|end| end.how.reason.clone()),
     }
 }

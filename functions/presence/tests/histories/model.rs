@@ -53,7 +53,9 @@ pub(crate) fn play(history: &History, most_crashes: u32) -> Outcome {
     while let Some(who) = model.next_handler(&mut chance) {
         let step = model.handlers[who].take();
         match step {
-            Some(Step::Decide(event, _) | Step::Ask(event, _)) if crashes < most_crashes && chance.random_ratio(1, 6) => {
+            Some(Step::Decide(event, _) | Step::Ask(event, _))
+                if crashes < most_crashes && chance.random_ratio(1, 6) =>
+            {
                 crashes += 1;
                 model.queue.push_back(event);
             }
