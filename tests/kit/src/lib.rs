@@ -6,6 +6,8 @@
     reason = "test support: a panic with its reason is how a test fails"
 )]
 
+mod api;
+mod api_event;
 mod archive;
 mod chance;
 mod dead_letters;
@@ -22,6 +24,8 @@ mod tables;
 mod things;
 pub mod wiretap;
 
+pub use api::{Answer, Api, Person};
+pub use api_event::api_event;
 pub use archive::Archive;
 pub use chance::Chance;
 pub use dead_letters::DeadLetterQueue;
