@@ -18,7 +18,7 @@ mod shadow;
 mod store;
 mod told;
 
-pub use api::{Api, routes};
+pub use api::{Api, openapi, routes};
 pub use config::{ApiConfig, Config, TruthConfig};
 pub use connections::Connections;
 pub use error::{BadRow, PresenceFailure};

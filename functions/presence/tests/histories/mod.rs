@@ -23,7 +23,7 @@ const SECOND: i64 = 1_000;
 const HOUR: i64 = 3_600 * SECOND;
 
 /// What happened, in its true order, and how it arrives.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct History {
     pub(crate) seed: u64,
     pub(crate) facts: Vec<Fact>,
