@@ -1,5 +1,5 @@
 //! The project's verbs, run as `cargo xtask <verb>` from anywhere in the repository: `up` and `down` (Loam on this
-//! machine), `test`, `soak`, `build` (for AWS), `bench`, `destroy` and `replay` (a stack, here or on AWS).
+//! machine), `test`, `soak`, `build` (for AWS), `bench`, `destroy` and `replay` (a stack, here or on AWS), `register-ca`.
 //!
 //! It starts programs and reads what they say; it knows no AWS API. What has to talk to AWS is a verb of the Python
 //! package in `local/`.
@@ -66,6 +66,7 @@ fn dispatch(verb: Verb) -> Result<ExitCode, Failure> {
         Verb::Build(options) => lambda::run(&project, options.arch),
         Verb::Soak(options) => soak::run(&project, &options),
         Verb::Bench(options) => bench::run(&project, &options),
+        Verb::RegisterCa(options) => remote::register_ca(&project, &options),
         Verb::Destroy(options) => remote::destroy(&project, &options),
         Verb::Replay(options) => remote::replay(&project, &options),
     }

@@ -1,5 +1,5 @@
 //! The handlers against the local AWS, under the functions' own roles.
-#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a panic is how a test fails")]
+#![expect(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a panic is how a test fails")]
 
 mod histories;
 #[path = "world/mod.rs"]
@@ -12,7 +12,7 @@ use histories::{HANDLERS, History, histories, truth};
 use loam_domain::EventType::{PresenceConnected, PresenceDisconnected, PresencePrincipalChanged};
 use loam_kit::{Budget, number_of};
 use loam_things::LifeCycle;
-use presence::fact::{Ending, Fact};
+use presence::fact::{Answer, Ending, Fact};
 use presence::{Keeper, Kept, Known};
 use serde_json::{Value, json};
 use world::World;
@@ -189,14 +189,20 @@ async fn ends_in_order(mut history: History) {
 #[tokio::test(flavor = "multi_thread")]
 async fn histories_end_on_the_real_table_and_in_the_real_shadow_as_if_they_had_come_in_order() {
     let queue = Mutex::new(histories(number_of("LOAM_STORE_HISTORIES", 24), 9_000));
-    let (played, budget) = (Mutex::new(0), Budget::start());
+    let (played, budget) = (Mutex::new((0, 0, 0)), Budget::start());
     let player = async || {
         while !budget.is_spent() {
             let Some(history) = queue.lock().unwrap().next() else { return };
+            let (resets, connected) = (history.resets > 0, matches!(history.answer, Answer::There(_)));
             ends_in_order(history).await;
-            *played.lock().unwrap() += 1;
+            let mut played = played.lock().unwrap();
+            *played = (played.0 + 1, played.1 + u32::from(resets), played.2 + u32::from(connected));
         }
     };
     tokio::join!(Box::pin(player()), Box::pin(player()), Box::pin(player()), Box::pin(player()));
-    println!("figure: histories on the real store, presence: {} played, 0 end elsewhere", played.into_inner().unwrap());
+    let (played, resets, found) = played.into_inner().unwrap();
+    println!(
+        "figure: histories on the real store, presence: {played} played ({resets} with a reset, {found} end connected), \
+         0 end elsewhere"
+    );
 }
