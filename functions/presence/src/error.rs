@@ -27,7 +27,10 @@ pub enum Refused {
     )]
     NotALifeCycleEvent,
     /// The payload says something else than its topic.
-    #[error("contradictory-event: clientId or eventType is not the topic's, or versionNumber is below 0")]
+    #[error(
+        "contradictory-event: expected the topic's clientId and eventType, a versionNumber of 0 or more, and a timestamp \
+         that is not an hour ahead of its arrival"
+    )]
     Contradictory,
     /// The will says nothing of a connection.
     #[error("not-a-will: expected state.reported.connected as true or false, or as one of these words")]

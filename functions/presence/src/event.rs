@@ -43,6 +43,9 @@ struct LifeCycleEvent {
     disconnect_reason: Option<String>,
 }
 
+/// How far an event's own time may lie ahead of its arrival. AWS's times are right to 2 minutes; the rest is generosity.
+const MOST_AHEAD_MILLIS: i64 = 60 * 60 * 1000;
+
 impl Message {
     /// Understands the event that a rule hands to a function, or an event of the topic `Events`.
     ///
@@ -85,7 +88,7 @@ fn life_cycle(thing: ThingName, kind: &str, message: &RuleMessage) -> Message {
     match read::<LifeCycleEvent>(message) {
         Ok(event) if event.thing_name.as_ref().is_some_and(|name| name != thing.as_str()) => Message::NotOurs,
         Ok(event) => {
-            let fact = event.fact(&thing, kind);
+            let fact = event.fact(&thing, kind, message.received_at);
             Message::Said(thing, fact)
         }
         Err(refused) => Message::Said(thing, Err(refused)),
@@ -93,12 +96,14 @@ fn life_cycle(thing: ThingName, kind: &str, message: &RuleMessage) -> Message {
 }
 
 impl LifeCycleEvent {
-    fn fact(self, thing: &ThingName, kind: &str) -> Result<Fact, Refused> {
-        if self.client_id != thing.as_str() || self.event_type != kind || self.version_number < 0 {
+    fn fact(self, thing: &ThingName, kind: &str, received_at: Timestamp) -> Result<Fact, Refused> {
+        let at = Timestamp::from_millis(self.timestamp);
+        // A time that is still to come would be newer than all that follows.
+        let to_come = at.millis_since(received_at) > MOST_AHEAD_MILLIS;
+        if self.client_id != thing.as_str() || self.event_type != kind || self.version_number < 0 || to_come {
             return Err(Refused::Contradictory);
         }
         let stage = if kind == "connected" { Stage::Began } else { Stage::Ended };
-        let at = Timestamp::from_millis(self.timestamp);
         let mark = Mark { at, version_number: self.version_number, session: self.session_identifier, stage };
         let principal = self.principal_identifier;
         Ok(match stage {
@@ -201,7 +206,12 @@ mod tests {
     #[test]
     fn an_event_that_contradicts_its_topic_is_refused() {
         assert_eq!(code(&of(DISCONNECTED, &connected())), "contradictory-event");
-        for (field, value) in [("clientId", json!("t2")), ("versionNumber", json!(-1))] {
+        for (field, value) in [
+            ("clientId", json!("t2")),
+            ("versionNumber", json!(-1)),
+            ("timestamp", json!(1_800_003_600_001_i64)),
+            ("timestamp", json!(i64::MAX)),
+        ] {
             let mut event = connected();
             event[field] = value;
             assert_eq!(code(&of(CONNECTED, &event)), "contradictory-event", "{field}");

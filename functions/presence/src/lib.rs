@@ -1,4 +1,4 @@
-//! Who is there: connected, disconnected, last will.
+#![doc = include_str!("../README.md")]
 
 mod api;
 mod config;
@@ -14,6 +14,8 @@ mod items;
 mod keeper;
 pub mod mark;
 pub mod row;
+#[cfg(test)]
+mod sample_events;
 mod shadow;
 mod store;
 mod told;
