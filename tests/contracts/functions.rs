@@ -22,6 +22,8 @@ fn asked_for(logical_id: &str) -> BTreeSet<String> {
         None
     };
     match logical_id {
+        "Presence" | "PresenceDelayed" => drop(presence::Config::from_lookup(&lookup)),
+        "PresenceApi" => drop(presence::ApiConfig::from_lookup(&lookup)),
         "SoilAlerts" => drop(soil_alerts::Config::from_lookup(&lookup)),
         "SoilAlertsSweep" => drop(soil_alerts::AlertsConfig::from_lookup(&lookup)),
         "Telemetry" => drop(telemetry::Config::from_lookup(&lookup)),
