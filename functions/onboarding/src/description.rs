@@ -1,5 +1,7 @@
 //! What a device says of itself: the nine fields of the catalog, and what it can do.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use loam_domain::{RefusalCode, ThingName};
 use serde_json::{Map, Value};
 
@@ -37,13 +39,22 @@ pub struct Description {
     pub kind: String,
 }
 
+/// The fields that the registry and the shadow show too, by name.
+pub type Shown<'a> = [(&'static str, &'a str); 3];
+
+/// The shown ones of the fields that a thing's record tells.
+#[must_use]
+pub fn shown(told: &BTreeMap<String, String>) -> Shown<'_> {
+    ["manufacturerName", "modelName", "version"].map(|name| (name, told.get(name).map_or("", String::as_str)))
+}
+
 /// A description with what came beside the nine fields.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Described {
     /// The nine fields.
     pub description: Description,
-    /// `capabilities`: words for what the device can do, in the device's order; `None` where it did not say.
-    pub capabilities: Option<Vec<String>>,
+    /// `capabilities`: words for what the device can do; `None` where it did not say.
+    pub capabilities: Option<BTreeSet<String>>,
     /// `firmware`: an object or a text, as the device wrote it; `None` where it did not say.
     pub firmware: Option<Value>,
 }
@@ -83,10 +94,12 @@ impl Description {
         })
     }
 
-    /// The fields that the registry and the shadow show too.
+    /// What the thing's record and its events tell: all but where the device connects to and under which name, which
+    /// everybody knows.
     #[must_use]
-    pub fn shown(&self) -> [(&'static str, &str); 3] {
-        [("manufacturerName", &self.manufacturer_name), ("modelName", &self.model_name), ("version", &self.version)]
+    pub fn told(&self) -> BTreeMap<String, String> {
+        let told = self.fields().into_iter().filter(|(name, _)| !["endpoint", "clientId"].contains(name));
+        told.map(|(name, value)| (name.to_owned(), value.to_owned())).collect()
     }
 }
 
@@ -136,7 +149,7 @@ fn text(object: &Map<String, Value>, name: &'static str, most: usize) -> Result<
     }
 }
 
-fn capabilities(value: &Value) -> Result<Vec<String>, Refused> {
+fn capabilities(value: &Value) -> Result<BTreeSet<String>, Refused> {
     let Value::Array(values) = value else {
         return Err(wrong_type("the field `capabilities`", "a list of words", value, RefusalCode::WrongType));
     };
@@ -241,6 +254,14 @@ mod tests {
     }
 
     #[test]
+    fn seven_fields_are_told_and_three_of_them_shown() {
+        let told = parse(&whole()).unwrap().description.told();
+        assert_eq!((told.len(), told.contains_key("clientId"), told.contains_key("endpoint")), (7, false, false));
+        assert_eq!(shown(&told), [("manufacturerName", "Acme"), ("modelName", "Moist 2"), ("version", "1.0.3")]);
+        assert_eq!(shown(&BTreeMap::new()).map(|(_, value)| value), ["", "", ""]);
+    }
+
+    #[test]
     fn an_empty_text_is_a_text() {
         assert_eq!(with("friendlyName", Some(json!(""))).unwrap().description.friendly_name, "");
     }
@@ -258,7 +279,7 @@ mod tests {
 
     #[test]
     fn capabilities_are_up_to_64_plain_words() {
-        let words = |count: usize| Some(json!(vec!["w"; count]));
+        let words = |count: usize| Some(json!((0..count).map(|at| format!("w{at}")).collect::<Vec<_>>()));
         assert_eq!(with("capabilities", words(64)).unwrap().capabilities.unwrap().len(), 64);
         assert_eq!(code(with("capabilities", words(65))), "too-many-capabilities");
         for bad in [json!(""), json!("a b"), json!("a/b"), json!("w".repeat(65)), json!(1), json!(["a"])] {

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use crate::description::Description;
+use crate::description::Shown;
 
 /// The longest attribute value, in characters. Source: AWS IoT API reference, `AttributePayload`.
 const LONGEST_VALUE: usize = 800;
@@ -29,14 +29,13 @@ pub struct RegistryPlan {
     pub left_out: Vec<&'static str>,
 }
 
-/// What is to be merged so that the registry shows `description`.
+/// What is to be merged so that the registry shows `shown`.
 ///
 /// A thing without a type holds three attributes only: what is there from others stays, and what finds no room is left
 /// out, in the order manufacturer, model, version.
 #[must_use]
-pub fn plan(found: &Registered, description: &Description) -> RegistryPlan {
+pub fn plan(found: &Registered, shown: Shown<'_>) -> RegistryPlan {
     let most = if found.has_type { MOST_WITH_TYPE } else { MOST_WITHOUT_TYPE };
-    let shown = description.shown();
     let is_ours = |name: &String| shown.iter().any(|(ours, _)| ours == name);
     let mut used = found.attributes.keys().filter(|name| !is_ours(name)).count();
     let mut plan = RegistryPlan::default();
@@ -75,16 +74,8 @@ mod tests {
 
     use super::*;
 
-    fn description(manufacturer: &str, model: &str, version: &str) -> Description {
-        Description::from_fields(|name, _| {
-            Ok::<_, ()>(match name {
-                "manufacturerName" => manufacturer.to_owned(),
-                "modelName" => model.to_owned(),
-                "version" => version.to_owned(),
-                other => other.to_owned(),
-            })
-        })
-        .unwrap()
+    const fn description<'a>(manufacturer: &'a str, model: &'a str, version: &'a str) -> Shown<'a> {
+        [("manufacturerName", manufacturer), ("modelName", model), ("version", version)]
     }
 
     fn registered(attributes: &[(&str, &str)], has_type: bool) -> Registered {
@@ -115,20 +106,20 @@ mod tests {
     #[test]
     fn a_registry_that_shows_the_description_is_left_alone() {
         let found = registered(&[("manufacturerName", "Acme"), ("modelName", "Moist_2"), ("version", "1")], false);
-        assert_eq!(plan(&found, &description("Acme", "Moist 2", "1")), RegistryPlan::default());
+        assert_eq!(plan(&found, shown("Acme", "Moist 2", "1")), RegistryPlan::default());
     }
 
     #[test]
     fn only_what_differs_is_written_and_what_is_empty_is_removed() {
         let found = registered(&[("manufacturerName", "Acme"), ("modelName", "Moist"), ("version", "1")], false);
-        let plan = plan(&found, &description("Acme", "", "2"));
+        let plan = plan(&found, shown("Acme", "", "2"));
         assert_eq!(plan.attributes, BTreeMap::from([("modelName", String::new()), ("version", "2".to_owned())]));
     }
 
     #[test]
     fn a_thing_without_a_type_has_room_for_three_attributes_in_all() {
         let others = [("site", "x"), ("line", "y")];
-        let plan_for = |has_type| plan(&registered(&others, has_type), &description("Acme", "M", "1"));
+        let plan_for = |has_type| plan(&registered(&others, has_type), shown("Acme", "M", "1"));
         assert_eq!(plan_for(false).attributes.keys().copied().collect::<Vec<_>>(), ["manufacturerName"]);
         assert_eq!(plan_for(false).left_out, ["modelName", "version"]);
         assert_eq!(plan_for(true).attributes.len(), 3);
@@ -149,12 +140,13 @@ mod tests {
             has_type: bool,
             (manufacturer, model, version) in ("[ a-zé]{0,4}", "[ a-zé]{0,4}", "[ a-zé]{0,4}"),
         ) {
-            let (mut found, description) = (Registered { attributes: found, has_type }, description(&manufacturer, &model, &version));
-            let first = plan(&found, &description);
+            let mut found = Registered { attributes: found, has_type };
+            let wanted = shown(&manufacturer, &model, &version);
+            let first = plan(&found, wanted);
             for (name, value) in first.attributes {
                 if value.is_empty() { found.attributes.remove(name); } else { found.attributes.insert(name.to_owned(), value); }
             }
-            prop_assert!(plan(&found, &description).attributes.is_empty());
+            prop_assert!(plan(&found, wanted).attributes.is_empty());
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use crate::description::Description;
+use crate::description::Shown;
 
 /// The shadow as it is.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -21,10 +21,10 @@ pub struct Shadow {
 /// said by now must not be overwritten. The update is conditional on the version of what was read; a shadow that did not
 /// exist has none, and an update of it merges, so that nothing else of it is lost.
 #[must_use]
-pub fn plan(found: Option<&Shadow>, initial: &Map<String, Value>, description: &Description) -> Option<Value> {
+pub fn plan(found: Option<&Shadow>, initial: &Map<String, Value>, shown: Shown<'_>) -> Option<Value> {
     let nothing = Map::new();
     let (desired, reported) = found.map_or((&nothing, &nothing), |shadow| (&shadow.desired, &shadow.reported));
-    let shown = description.shown().into_iter().map(|(name, value)| (name.to_owned(), Value::from(value)));
+    let shown = shown.into_iter().map(|(name, value)| (name.to_owned(), Value::from(value)));
     let desired = missing(initial.clone().into_iter(), desired);
     let reported = missing(shown, reported);
     if desired.is_empty() && reported.is_empty() {
@@ -45,9 +45,7 @@ fn missing(wanted: impl Iterator<Item = (String, Value)>, found: &Map<String, Va
 mod tests {
     use super::*;
 
-    fn description() -> Description {
-        Description::from_fields(|name, _| Ok::<_, ()>(name.to_owned())).unwrap()
-    }
+    const SHOWN: Shown<'_> = [("manufacturerName", "Acme"), ("modelName", "Moist 2"), ("version", "1")];
 
     fn object(value: &Value) -> Map<String, Value> {
         value.as_object().unwrap().clone()
@@ -56,8 +54,8 @@ mod tests {
     #[test]
     fn a_shadow_that_does_not_exist_gets_everything_and_no_version() {
         let initial = object(&json!({"interval": 30}));
-        let update = plan(None, &initial, &description()).unwrap();
-        let reported = json!({"manufacturerName": "manufacturerName", "modelName": "modelName", "version": "version"});
+        let update = plan(None, &initial, SHOWN).unwrap();
+        let reported = json!({"manufacturerName": "Acme", "modelName": "Moist 2", "version": "1"});
         assert_eq!(update, json!({"state": {"desired": {"interval": 30}, "reported": reported}}));
     }
 
@@ -68,15 +66,15 @@ mod tests {
             reported: object(&json!({"connected": true, "version": "9"})),
             version: 4,
         };
-        let update = plan(Some(&found), &object(&json!({"interval": 30, "mode": "eco"})), &description()).unwrap();
-        let reported = json!({"manufacturerName": "manufacturerName", "modelName": "modelName"});
+        let update = plan(Some(&found), &object(&json!({"interval": 30, "mode": "eco"})), SHOWN).unwrap();
+        let reported = json!({"manufacturerName": "Acme", "modelName": "Moist 2"});
         assert_eq!(update, json!({"state": {"desired": {"mode": "eco"}, "reported": reported}, "version": 4}));
     }
 
     #[test]
     fn a_shadow_that_has_all_of_it_is_left_alone() {
-        let reported = description().shown().into_iter().map(|(name, value)| (name.to_owned(), value.into())).collect();
+        let reported = SHOWN.into_iter().map(|(name, value)| (name.to_owned(), value.into())).collect();
         let found = Shadow { desired: Map::new(), reported, version: 1 };
-        assert_eq!(plan(Some(&found), &Map::new(), &description()), None);
+        assert_eq!(plan(Some(&found), &Map::new(), SHOWN), None);
     }
 }
