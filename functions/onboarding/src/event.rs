@@ -50,6 +50,12 @@ pub(crate) fn thing_of_topic(topic: &str) -> Result<ThingName, Refusal> {
     }
 }
 
+/// The thing of whose topic `event` tells, for the log line of an event that is refused; `None` where even that cannot
+/// be understood.
+pub(crate) fn thing_of_event(event: &Value) -> Option<ThingName> {
+    thing_of_topic(event.get("topic")?.as_str()?).ok()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -1,10 +1,23 @@
 //! From a known certificate to a useful thing, and its end: describe, life cycle, retire.
 
+mod catalog;
+mod config;
 pub mod description;
+mod error;
 mod event;
+mod handler;
+mod projection;
 mod refused;
+mod registry;
 pub mod registry_plan;
+pub mod retire;
 pub mod shadow_plan;
+mod shadows;
 
+pub use catalog::Catalog;
+pub use config::{Config, RetireConfig};
+pub use error::{CallFailed, OnboardingFailure};
 pub use event::DescribeMessage;
+pub use handler::Handler;
 pub use refused::Refused;
+pub use retire::Retirer;

@@ -11,13 +11,13 @@ use crate::registry_plan::Registered;
 
 /// AWS IoT's registry, as far as a description shows in it.
 #[derive(Debug, Clone)]
-pub struct Registry {
+pub(crate) struct Registry {
     client: aws_sdk_iot::Client,
 }
 
 /// What became of a conditional write.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Written {
+pub(crate) enum Written {
     /// It is there.
     Yes,
     /// Somebody else was faster: read again.
@@ -29,7 +29,7 @@ pub enum Written {
 impl Registry {
     /// The registry of the account and region of `sdk`.
     #[must_use]
-    pub fn new(sdk: &SdkConfig) -> Self {
+    pub(crate) fn new(sdk: &SdkConfig) -> Self {
         Self { client: aws_sdk_iot::Client::new(sdk) }
     }
 
@@ -40,9 +40,7 @@ impl Registry {
                 let attributes = found.attributes.unwrap_or_default();
                 Ok(Some((Registered { attributes, has_type: found.thing_type_name.is_some() }, found.version)))
             }
-            Err(error)
-                if error.as_service_error().is_some_and(DescribeThingError::is_resource_not_found_exception) =>
-            {
+            Err(error) if error.as_service_error().is_some_and(DescribeThingError::is_resource_not_found_exception) => {
                 Ok(None)
             }
             Err(error) => Err(CallFailed::of("DescribeThing", error)),

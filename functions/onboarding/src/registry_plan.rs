@@ -74,7 +74,7 @@ mod tests {
 
     use super::*;
 
-    const fn description<'a>(manufacturer: &'a str, model: &'a str, version: &'a str) -> Shown<'a> {
+    const fn shown<'a>(manufacturer: &'a str, model: &'a str, version: &'a str) -> Shown<'a> {
         [("manufacturerName", manufacturer), ("modelName", model), ("version", version)]
     }
 

@@ -15,7 +15,7 @@ use crate::shadow_plan::Shadow;
 
 /// The shadows of things.
 #[derive(Debug, Clone)]
-pub struct Shadows {
+pub(crate) struct Shadows {
     client: aws_sdk_iotdataplane::Client,
 }
 
@@ -38,7 +38,7 @@ struct States {
 impl Shadows {
     /// The shadows in the account and region of `sdk`.
     #[must_use]
-    pub fn new(sdk: &SdkConfig) -> Self {
+    pub(crate) fn new(sdk: &SdkConfig) -> Self {
         Self { client: aws_sdk_iotdataplane::Client::new(sdk) }
     }
 

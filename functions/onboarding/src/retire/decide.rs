@@ -44,6 +44,21 @@ pub enum Stage {
 /// What is to be done next.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Step {
+    /// Ensure this in AWS.
+    Ensure(Task),
+    /// Acknowledge for this capability.
+    Acknowledge,
+    /// Retire the record for ever.
+    Close,
+    /// Others have not acknowledged; the last one's acknowledgement comes here as an event.
+    Await,
+    /// Nothing: the thing is retired, or nobody wants it to be.
+    Nothing,
+}
+
+/// Something that must be gone from AWS.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Task {
     /// Make the certificate inactive.
     Deactivate(CertificateId),
     /// End the device's connection and its session, without its last will.
@@ -60,16 +75,8 @@ pub enum Step {
     DeleteThing,
     /// Delete the catalog's item.
     DeleteCatalogItem,
-    /// Acknowledge for this capability.
-    Acknowledge,
     /// Delete the shadows once more: another capability may have written one before it acknowledged.
     SweepShadows,
-    /// Retire the record for ever.
-    Close,
-    /// Others have not acknowledged; the last one's acknowledgement comes here as an event.
-    Await,
-    /// Nothing: the thing is retired, or nobody wants it to be.
-    Nothing,
 }
 
 /// The next step for a thing with this record, of which a run has come so far.
@@ -92,16 +99,16 @@ fn erase(record: &ThingRecord, progress: &Progress) -> Step {
     let active = record.certificates.keys().find(|id| stage(id).is_none());
     let standing = record.certificates.keys().find(|id| stage(id) != Some(Stage::Gone));
     match (active, standing) {
-        (Some(id), _) => Step::Deactivate(id.clone()),
-        (None, _) if !progress.disconnected => Step::Disconnect,
+        (Some(id), _) => Step::Ensure(Task::Deactivate(id.clone())),
+        (None, _) if !progress.disconnected => Step::Ensure(Task::Disconnect),
         (None, Some(id)) => match stage(id) {
-            None | Some(Stage::Inactive) => Step::DetachPolicies(id.clone()),
-            Some(Stage::WithoutPolicies) => Step::Detach(id.clone()),
-            Some(Stage::Detached | Stage::Gone) => Step::DeleteCertificate(id.clone()),
+            None | Some(Stage::Inactive) => Step::Ensure(Task::DetachPolicies(id.clone())),
+            Some(Stage::WithoutPolicies) => Step::Ensure(Task::Detach(id.clone())),
+            Some(Stage::Detached | Stage::Gone) => Step::Ensure(Task::DeleteCertificate(id.clone())),
         },
-        (None, None) if !progress.shadows => Step::DeleteShadows,
-        (None, None) if !progress.thing => Step::DeleteThing,
-        (None, None) if !progress.catalog => Step::DeleteCatalogItem,
+        (None, None) if !progress.shadows => Step::Ensure(Task::DeleteShadows),
+        (None, None) if !progress.thing => Step::Ensure(Task::DeleteThing),
+        (None, None) if !progress.catalog => Step::Ensure(Task::DeleteCatalogItem),
         (None, None) => Step::Acknowledge,
     }
 }
@@ -109,7 +116,7 @@ fn erase(record: &ThingRecord, progress: &Progress) -> Step {
 fn close(retirement: &Retirement, progress: &Progress) -> Step {
     match (retirement.awaiting.is_empty(), progress.swept) {
         (false, _) => Step::Await,
-        (true, false) => Step::SweepShadows,
+        (true, false) => Step::Ensure(Task::SweepShadows),
         (true, true) => Step::Close,
     }
 }

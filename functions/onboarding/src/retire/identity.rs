@@ -1,10 +1,10 @@
 use aws_config::SdkConfig;
+use aws_sdk_iot::error::ProvideErrorMetadata as _;
 use aws_sdk_iot::operation::delete_certificate::DeleteCertificateError;
 use aws_sdk_iot::operation::delete_thing::DeleteThingError;
 use aws_sdk_iot::operation::detach_policy::DetachPolicyError;
 use aws_sdk_iot::operation::detach_thing_principal::DetachThingPrincipalError;
 use aws_sdk_iot::operation::update_certificate::UpdateCertificateError;
-use aws_sdk_iot::error::ProvideErrorMetadata as _;
 use aws_sdk_iot::types::CertificateStatus;
 use aws_sdk_iotdataplane::operation::delete_connection::DeleteConnectionError;
 use loam_domain::{CertificateId, ThingName};
@@ -91,9 +91,7 @@ impl Identity {
         match request.send().await {
             Ok(_) => Ok(()),
             Err(error)
-                if error
-                    .as_service_error()
-                    .is_some_and(DetachThingPrincipalError::is_resource_not_found_exception) =>
+                if error.as_service_error().is_some_and(DetachThingPrincipalError::is_resource_not_found_exception) =>
             {
                 Ok(())
             }

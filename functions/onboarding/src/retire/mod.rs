@@ -7,6 +7,6 @@ mod decide;
 mod handler;
 mod identity;
 
-pub use decide::{CAPABILITIES, Progress, Stage, Step, next};
+pub use decide::{CAPABILITIES, Progress, Stage, Step, Task, next};
 pub use handler::Retirer;
 pub use identity::{Gone, Identity};
