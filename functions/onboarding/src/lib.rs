@@ -1,4 +1,4 @@
-//! From a known certificate to a useful thing, and its end: describe, life cycle, retire.
+#![doc = include_str!("../README.md")]
 
 mod catalog;
 mod config;
@@ -11,6 +11,8 @@ mod refused;
 mod registry;
 pub mod registry_plan;
 pub mod retire;
+#[cfg(test)]
+mod sample_events;
 pub mod shadow_plan;
 mod shadows;
 
