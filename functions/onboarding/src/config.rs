@@ -26,6 +26,28 @@ pub struct RetireConfig {
     pub dead_letters_url: String,
 }
 
+/// The configuration of the HTTP routes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ApiConfig {
+    /// `THINGS_TABLE`: the thing records.
+    pub things_table: String,
+    /// `HTTP_TABLE`: where the key of cursors lies.
+    pub http_table: String,
+}
+
+impl ApiConfig {
+    /// Reads the function's environment.
+    ///
+    /// # Errors
+    /// Names every variable that is missing or wrong.
+    pub fn from_lookup(lookup: &dyn Fn(&str) -> Option<String>) -> Result<Self, ConfigError> {
+        let mut environment = Environment::new(lookup);
+        let config =
+            Self { things_table: environment.text("THINGS_TABLE"), http_table: environment.text("HTTP_TABLE") };
+        environment.finish(config)
+    }
+}
+
 impl Config {
     /// Reads the function's environment.
     ///
@@ -75,5 +97,6 @@ mod tests {
     fn every_missing_variable_is_named_at_once() {
         assert_eq!(Config::from_lookup(&|_| None).unwrap_err().problems.len(), 3);
         assert_eq!(RetireConfig::from_lookup(&|_| None).unwrap_err().problems.len(), 5);
+        assert_eq!(ApiConfig::from_lookup(&|_| None).unwrap_err().problems.len(), 2);
     }
 }

@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 
+mod api;
 mod catalog;
 mod config;
 pub mod description;
@@ -16,8 +17,9 @@ mod sample_events;
 pub mod shadow_plan;
 mod shadows;
 
+pub use api::{Api, ThingLife, openapi, routes};
 pub use catalog::Catalog;
-pub use config::{Config, RetireConfig};
+pub use config::{ApiConfig, Config, RetireConfig};
 pub use error::{CallFailed, OnboardingFailure};
 pub use event::DescribeMessage;
 pub use handler::Handler;
