@@ -8,8 +8,8 @@ def install() -> None:
     """Put every gap's replacement in place. Call it once, before the emulator serves."""
     from loam_local.extension import (
         alarm_queries, asynchronous, batch_actions, certificates, connections, exclusive, fan_out, listener, routes,
-        rule_actions, sessions, transport)
+        rule_actions, sessions, thing_version, transport)
 
     for gap in (rule_actions, asynchronous, batch_actions, fan_out, routes, listener, transport, alarm_queries,
-                exclusive, sessions, certificates, connections):
+                exclusive, sessions, certificates, connections, thing_version):
         gap.install()
