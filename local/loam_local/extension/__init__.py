@@ -7,9 +7,9 @@ The table of gaps, with AWS's own documentation as the source of the behaviour, 
 def install() -> None:
     """Put every gap's replacement in place. Call it once, before the emulator serves."""
     from loam_local.extension import (
-        alarm_queries, asynchronous, batch_actions, certificates, connections, exclusive, fan_out, listener, routes,
-        rule_actions, sessions, thing_version, transport)
+        alarm_queries, asynchronous, batch_actions, certificates, connections, exclusive, fan_out, listener,
+        registry_resources, routes, rule_actions, sessions, thing_version, transport)
 
     for gap in (rule_actions, asynchronous, batch_actions, fan_out, routes, listener, transport, alarm_queries,
-                exclusive, sessions, certificates, connections, thing_version):
+                exclusive, sessions, certificates, connections, registry_resources, thing_version):
         gap.install()
