@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use crate::jitr_api::Routes;
 use crate::soil_sweep::{Silence, Tables};
-use crate::{jitr, soil_alerts, telemetry};
+use crate::{jitr, presence, soil_alerts, telemetry};
 
 /// The calls of a story without faults.
 async fn calls_of<S: Scenario>(story: &S) -> Vec<Call> {
@@ -87,4 +87,28 @@ async fn jitr_may_do_exactly_what_it_does() {
         calls.extend(calls_of(story).await);
     }
     assert_exact("Jitr", &calls);
+}
+
+/// The calls of presence's stories that come by one of its functions.
+async fn of_presence(by: presence::By) -> Vec<Call> {
+    let mut calls = Vec::new();
+    for story in presence::STORIES.iter().filter(|story| story.by == by) {
+        calls.extend(calls_of(story).await);
+    }
+    calls
+}
+
+#[tokio::test]
+async fn presence_may_do_exactly_what_it_does() {
+    assert_exact("Presence", &of_presence(presence::By::Rule).await);
+}
+
+#[tokio::test]
+async fn presence_delayed_may_do_exactly_what_it_does() {
+    assert_exact("PresenceDelayed", &of_presence(presence::By::Queue).await);
+}
+
+#[tokio::test]
+async fn presence_api_may_do_exactly_what_it_does() {
+    assert_exact("PresenceApi", &of_presence(presence::By::Api).await);
 }

@@ -6,8 +6,10 @@
 
 mod figures;
 mod grants;
+mod http;
 mod jitr;
 mod jitr_api;
+mod presence;
 mod soil_alerts;
 mod soil_sweep;
 mod telemetry;
