@@ -22,6 +22,7 @@ fn asked_for(logical_id: &str) -> BTreeSet<String> {
         None
     };
     match logical_id {
+        "EventRelay" => drop(event_relay::Config::from_lookup(&lookup)),
         "SoilAlerts" => drop(soil_alerts::Config::from_lookup(&lookup)),
         "SoilAlertsSweep" => drop(soil_alerts::AlertsConfig::from_lookup(&lookup)),
         "Telemetry" => drop(telemetry::Config::from_lookup(&lookup)),
