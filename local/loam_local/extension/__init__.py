@@ -7,7 +7,8 @@ The table of gaps, with AWS's own documentation as the source of the behaviour, 
 def install() -> None:
     """Put every gap's replacement in place. Call it once, before the emulator serves."""
     from loam_local.extension import (
-        alarm_queries, asynchronous, batch_actions, fan_out, listener, routes, rule_actions, transport)
+        alarm_queries, asynchronous, batch_actions, fan_out, http_api, listener, routes, rule_actions, transport)
 
-    for gap in (rule_actions, asynchronous, batch_actions, fan_out, routes, listener, transport, alarm_queries):
+    for gap in (rule_actions, asynchronous, batch_actions, fan_out, routes, listener, transport, alarm_queries,
+                http_api):
         gap.install()
