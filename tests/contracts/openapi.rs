@@ -4,8 +4,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use loam_http::Problem;
 use serde_json::{Map, Value, json};
 use utoipa::openapi::OpenApi;
+use utoipa::{PartialSchema as _, ToSchema as _};
 
 use crate::template::{Resource, found, repository, resources, target};
 
@@ -59,14 +61,19 @@ fn merged(documents: &[(&'static str, OpenApi)]) -> Value {
 }
 
 fn schemas(documents: &[(&'static str, OpenApi)]) -> BTreeMap<String, Value> {
-    let mut schemas = BTreeMap::new();
-    for (function, document) in documents {
+    // Every route's answer in error refers to it.
+    let mut shared = vec![(Problem::name().into_owned(), Problem::schema())];
+    Problem::schemas(&mut shared);
+    let shared = shared.into_iter().map(|(name, schema)| ("loam-http", name, schema));
+    let own = documents.iter().flat_map(|(function, document)| {
         let all = document.components.iter().flat_map(|components| &components.schemas);
-        for (name, schema) in all {
-            let schema = serde_json::to_value(schema).unwrap();
-            let before = schemas.insert(name.clone(), schema.clone());
-            assert!(before.is_none_or(|before| before == schema), "{function}: two schemas are called {name}");
-        }
+        all.map(|(name, schema)| (*function, name.clone(), schema.clone()))
+    });
+    let mut schemas = BTreeMap::new();
+    for (owner, name, schema) in shared.chain(own) {
+        let schema = serde_json::to_value(schema).unwrap();
+        let before = schemas.insert(name.clone(), schema.clone());
+        assert!(before.is_none_or(|before| before == schema), "{owner}: two schemas are called {name}");
     }
     schemas
 }
@@ -127,6 +134,16 @@ fn openapi_json_is_what_the_code_says() {
 }
 
 #[test]
+fn no_two_operations_have_one_id() {
+    let mut seen = BTreeMap::new();
+    for (key, (_, operation)) in routes(&documents()) {
+        let id = operation.get("operationId").map(Value::to_string).unwrap_or_default();
+        let before = seen.insert(id.clone(), key.clone());
+        assert!(before.is_none() && !id.is_empty(), "{key}: its operation's id {id} is missing or that of {before:?}");
+    }
+}
+
+#[test]
 fn openapi_and_the_template_have_the_same_routes() {
     let mistakes = mistakes(&routes(&documents()), &found("AWS::ApiGatewayV2::Route"), function_of);
     assert!(mistakes.is_empty(), "{mistakes:#?}");
@@ -157,7 +174,7 @@ fn both_stages_are_alike_and_log_neither_paths_nor_queries_nor_tokens() {
 
 /// The comparison itself, on an api of two routes.
 mod of_two_routes {
-    use loam_http::{Operator, Problem, ThingPath};
+    use loam_http::{Operator, ThingPath};
     use utoipa_axum::router::OpenApiRouter;
 
     use super::*;
