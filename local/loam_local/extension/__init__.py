@@ -3,12 +3,30 @@
 The table of gaps, with AWS's own documentation as the source of the behaviour, is in local/README.md.
 """
 
+from importlib import import_module
+
+# In this order: a later one may build on what an earlier one replaced.
+GAPS = (
+    "rule_actions",
+    "asynchronous",
+    "batch_actions",
+    "fan_out",
+    "streams",
+    "routes",
+    "listener",
+    "transport",
+    "alarm_queries",
+    "http_api",
+    "exclusive",
+    "sessions",
+    "certificates",
+    "connections",
+    "registry_resources",
+    "thing_version",
+)
+
 
 def install() -> None:
     """Put every gap's replacement in place. Call it once, before the emulator serves."""
-    from loam_local.extension import (
-        alarm_queries, asynchronous, batch_actions, fan_out, http_api, listener, routes, rule_actions, transport)
-
-    for gap in (rule_actions, asynchronous, batch_actions, fan_out, routes, listener, transport, alarm_queries,
-                http_api):
-        gap.install()
+    for gap in GAPS:
+        import_module(f"loam_local.extension.{gap}").install()

@@ -9,6 +9,7 @@
 mod api;
 mod api_event;
 mod archive;
+mod authority;
 mod chance;
 mod dead_letters;
 mod eventually;
@@ -27,6 +28,7 @@ pub mod wiretap;
 pub use api::{Answer, Api, Person};
 pub use api_event::api_event;
 pub use archive::Archive;
+pub use authority::Authority;
 pub use chance::Chance;
 pub use dead_letters::DeadLetterQueue;
 pub use eventually::{eventually, patience};
