@@ -13,7 +13,11 @@ use crate::template::{Resource, found, repository, resources, target};
 
 /// The api functions, by logical id, and what their crates say of their routes. A new one: one line.
 fn documents() -> Vec<(&'static str, OpenApi)> {
-    vec![("JitrApi", jitr::openapi()), ("OnboardingApi", onboarding::openapi()), ("PresenceApi", presence::openapi())]
+    vec![
+        ("JitrApi", jitr::api::openapi()),
+        ("OnboardingApi", onboarding::openapi()),
+        ("PresenceApi", presence::openapi()),
+    ]
 }
 
 /// `GET /v1/things/{thing}/presence` -> whose it is, and the operation.
