@@ -3,7 +3,7 @@
 use loam_kit::Stack;
 use loam_kit::wiretap::{Scenario, Wiretap, calls_table, distinct};
 
-use crate::{soil_alerts, telemetry};
+use crate::{presence, soil_alerts, telemetry};
 
 /// The table of a story's delivery, with the stack's own names for its resources.
 async fn table_of(story: &impl Scenario) -> String {
@@ -44,4 +44,13 @@ async fn a_batch_of_telemetry_costs_these_calls() {
         tables.extend([story.name(), "\n", &table_of(story).await, "\n"]);
     }
     assert_eq!(tables, include_str!("figures/telemetry.txt"));
+}
+
+#[tokio::test]
+async fn an_event_of_presence_costs_these_calls() {
+    let mut tables = String::new();
+    for story in &presence::STORIES {
+        tables.extend([story.name(), "\n", &table_of(story).await, "\n"]);
+    }
+    assert_eq!(tables, include_str!("figures/presence.txt"));
 }

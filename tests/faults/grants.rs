@@ -7,7 +7,7 @@ use loam_kit::wiretap::{Account, Call, Grants, Names, Scenario, Wiretap, two_way
 use serde_json::Value;
 
 use crate::soil_sweep::{Silence, Tables};
-use crate::{soil_alerts, telemetry};
+use crate::{presence, soil_alerts, telemetry};
 
 /// The calls of a story without faults.
 async fn calls_of<S: Scenario>(story: &S) -> Vec<Call> {
@@ -72,4 +72,28 @@ async fn telemetry_may_do_exactly_what_it_does() {
         calls.extend(calls_of(story).await);
     }
     assert_exact("Telemetry", &calls);
+}
+
+/// The calls of presence's stories that come by one of its functions.
+async fn of_presence(by: presence::By) -> Vec<Call> {
+    let mut calls = Vec::new();
+    for story in presence::STORIES.iter().filter(|story| story.by == by) {
+        calls.extend(calls_of(story).await);
+    }
+    calls
+}
+
+#[tokio::test]
+async fn presence_may_do_exactly_what_it_does() {
+    assert_exact("Presence", &of_presence(presence::By::Rule).await);
+}
+
+#[tokio::test]
+async fn presence_delayed_may_do_exactly_what_it_does() {
+    assert_exact("PresenceDelayed", &of_presence(presence::By::Queue).await);
+}
+
+#[tokio::test]
+async fn presence_api_may_do_exactly_what_it_does() {
+    assert_exact("PresenceApi", &of_presence(presence::By::Api).await);
 }

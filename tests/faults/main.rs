@@ -6,6 +6,8 @@
 
 mod figures;
 mod grants;
+mod http;
+mod presence;
 mod soil_alerts;
 mod soil_sweep;
 mod telemetry;

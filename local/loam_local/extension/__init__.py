@@ -21,6 +21,7 @@ GAPS = (
     "certificates",
     "connections",
     "registry_resources",
+    "thing_version",
 )
 
 
