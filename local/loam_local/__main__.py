@@ -84,6 +84,16 @@ def _certificate(verbs: Any) -> None:
     parser.add_argument("--forged", action="store_true", help="signed by another key under the CA's name")
 
 
+def _present(verbs: Any) -> None:
+    parser = verbs.add_parser("present", help="show a certificate to the broker in one MQTT CONNECT")
+    parser.add_argument("--host", default="localhost", help="the IoT endpoint, also the TLS server name")
+    parser.add_argument("--port", type=int, required=True, help="MQTT port with mutual TLS")
+    parser.add_argument("--root-ca", required=True, help="PEM file: the CA of the endpoint's certificate")
+    parser.add_argument("--cert", required=True, help="PEM file: the device's certificate, then its CA's")
+    parser.add_argument("--key", required=True, help="PEM file: the device's private key")
+    parser.add_argument("--client-id", required=True)
+
+
 def _describe(verbs: Any) -> None:
     parser = verbs.add_parser("describe", help="print a deployed stack as JSON")
     _endpoint(parser)
@@ -141,8 +151,8 @@ def _logs(verbs: Any) -> None:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="loam_local", description=__doc__)
     verbs = parser.add_subparsers(dest="verb", required=True)
-    for add in (_serve, _admin, _seed, _invite, _register_ca, _certificate, _describe, _watch, _expand, _destroy,
-                _replay, _logs, _user):
+    for add in (_serve, _admin, _seed, _invite, _register_ca, _certificate, _present, _describe, _watch, _expand,
+                _destroy, _replay, _logs, _user):
         add(verbs)
     return parser
 

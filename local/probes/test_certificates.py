@@ -160,7 +160,9 @@ def test_a_certificate_with_a_flaw_reaches_registration(local: Local, tmp_path: 
     shutil.copy(tmp_path / "root-ca.pem", factory)
     name = local.name("flawed")
     certificate = _issued(factory, name, flaw)
-    assert device.connect(local, factory, name) is None
+    shown = verb("present", "--port", str(local.mqtt_port), "--root-ca", str(factory / "root-ca.pem"), "--client-id",
+                 name, "--cert", str(factory / f"{name}.pem.crt"), "--key", str(factory / f"{name}.private.key"))
+    assert json.loads(shown.stdout) == {"accepted": False}, shown.stderr
     found = local.client("iot").describe_certificate(certificateId=certificate)["certificateDescription"]
     assert found["status"] == "PENDING_ACTIVATION"
 
