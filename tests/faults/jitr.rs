@@ -235,6 +235,11 @@ impl Scenario for Story {
 }
 
 impl Story {
+    /// Whether it makes a call that no shorter story makes.
+    fn is_strained(&self) -> bool {
+        !self.has_first || self.delivered == Kinds::Connected
+    }
+
     async fn put_profile(&self, profiles: &Profiles, ca_id: &CertificateId, group: &str, thing: &ThingName) {
         let mut document: ProfileDocument = serde_json::from_str(self.profile).unwrap();
         document.groups.insert(group.to_owned());
@@ -330,9 +335,10 @@ async fn a_crash_at_any_call_changes_nothing_in_the_end() {
     }
 }
 
+/// The stories that together make each of the calls: joining, being refused, being rotated out.
 #[tokio::test]
 async fn throttling_and_failures_at_any_call_never_make_a_wrong_success() {
-    for story in &STORIES {
+    for story in STORIES.iter().filter(|story| story.is_strained()) {
         survives_strain(story).await;
     }
 }

@@ -126,12 +126,10 @@ pub(super) async fn evaluate(
 
 /// A CA that AWS does not know is the caller's mistake here, and ours in an event.
 fn told(failure: JitrFailure) -> Problem {
-    match failure {
-        JitrFailure::Call { call: crate::error::Call::DescribeCa, class: Class::NotFound, .. } => {
-            Problem::not_found("no-such-ca", "AWS IoT knows no CA certificate of this id: register it first")
-        }
-        other => other.into(),
+    if let JitrFailure::Call { call: crate::error::Call::DescribeCa, class: Class::NotFound, .. } = &failure {
+        return Problem::not_found("no-such-ca", "AWS IoT knows no CA certificate of this id: register it first");
     }
+    failure.into()
 }
 
 impl Evaluation {
