@@ -9,4 +9,5 @@ mod kinds;
 mod line;
 mod malformed;
 mod nothing_lost;
+mod presence;
 mod sending;

@@ -2,7 +2,8 @@
 #![expect(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a panic is how a test fails")]
 
 mod histories;
-#[path = "world/mod.rs"]
+#[path = "handler/routes.rs"]
+mod routes;
 mod world;
 
 use std::collections::VecDeque;
