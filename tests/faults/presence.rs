@@ -207,7 +207,7 @@ impl Scenario for Story {
         let mut world = World {
             // What came before comes straight, and by the administrator.
             handler: Handler::new(&admin, &config, name),
-            api: (self.by == By::Api).then_some(Api::new(&stack.role_of(api, endpoint).await, api_config)),
+            api: Some(Api::new(&admin, api_config.clone())),
             thing: unique_thing("fault"),
             at: now().plus_millis(-600_000),
             rows: Store::new(&admin, config.truth.presence_table.clone(), config.truth.history_days),
@@ -224,7 +224,12 @@ impl Scenario for Story {
         if matches!(self.comes, Retiring) {
             world.begin_retirement().await;
         }
+        if let Request(path @ "presence/history", query) = self.comes {
+            // The key of cursors is made once in a stack's life: now, if nobody did before.
+            world.request(path, query).await?;
+        }
         world.handler = Handler::new(&stack.role_of(&function, endpoint).await, &config, name);
+        world.api = Some(Api::new(&stack.role_of(api, endpoint).await, api_config));
         Ok(world)
     }
 
