@@ -75,7 +75,14 @@ async fn a_certificate_costs_these_calls() {
 async fn an_event_of_presence_costs_these_calls() {
     let mut tables = String::new();
     for story in &presence::STORIES {
-        tables.extend([story.name(), "\n", &table_of(story).await, "\n"]);
+        tables.extend([story.name(), "\n", &without_names(&table_of(story).await), "\n"]);
     }
     assert_eq!(tables, include_str!("figures/presence.txt"));
+}
+
+/// The names of things are paths of the data plane, and new in each run: their digits are left out.
+fn without_names(table: &str) -> String {
+    let mut parts = table.split("/fault-");
+    let first = parts.next().unwrap_or_default().to_owned();
+    parts.fold(first, |text, part| text + "/fault-............" + part.get(12..).unwrap_or_default())
 }

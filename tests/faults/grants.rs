@@ -44,10 +44,16 @@ fn names(stack: &Stack, template: &Value) -> Names {
 }
 
 fn assert_exact(function: &str, calls: &[Call]) {
+    assert_exact_but(function, calls, |_| false);
+}
+
+/// As [`assert_exact`], but for grants of which it is shown `elsewhere` that they are used.
+fn assert_exact_but(function: &str, calls: &[Call], elsewhere: impl Fn(&str) -> bool) {
     assert!(!calls.is_empty());
     let (stack, template) = (Stack::deployed(), template());
     let grants = Grants::from_template(&template, function, &names(&stack, &template)).unwrap();
-    let difference = two_way(calls, &grants, &Account::default());
+    let mut difference = two_way(calls, &grants, &Account::default());
+    difference.unused.retain(|unused| !elsewhere(unused));
     println!("{function}: {difference}");
     assert!(difference.is_exact(), "{function}: {difference}");
 }
@@ -119,5 +125,7 @@ async fn presence_delayed_may_do_exactly_what_it_does() {
 
 #[tokio::test]
 async fn presence_api_may_do_exactly_what_it_does() {
-    assert_exact("PresenceApi", &of_presence(presence::By::Api).await);
+    // The key of cursors is made once in a stack's life: by whichever test comes first.
+    let key = |unused: &str| unused.starts_with("dynamodb:PutItem") && unused.contains("HttpTable");
+    assert_exact_but("PresenceApi", &of_presence(presence::By::Api).await, key);
 }

@@ -24,6 +24,8 @@ pub(crate) enum Comes {
     Will,
     /// The connected event, broken.
     Broken,
+    /// The last will, broken.
+    BrokenWill,
     /// The order to erase.
     Retiring,
     /// A request of an operator, by what follows the thing in its path.
@@ -55,9 +57,9 @@ const fn story(name: &'static str, by: By, before: &'static [Comes], comes: Come
     Story { name, by, before, ours: true, comes }
 }
 
-use Comes::{Broken, Connected, Disconnected, Request, Retiring, Will};
+use Comes::{Broken, BrokenWill, Connected, Disconnected, Request, Retiring, Will};
 
-pub(crate) const STORIES: [Story; 12] = [
+pub(crate) const STORIES: [Story; 14] = [
     story("connected for the first time", By::Rule, &[], Connected(1)),
     story("connected again before it was missed", By::Rule, &[Connected(1)], Connected(2)),
     story("connected, told twice", By::Rule, &[Connected(1)], Connected(1)),
@@ -67,7 +69,9 @@ pub(crate) const STORIES: [Story; 12] = [
     story("disconnected, but it is back", By::Queue, &[Connected(1), Connected(2)], Disconnected(1, "CONNECTION_LOST")),
     story("taken over by nobody", By::Queue, &[Connected(1)], Disconnected(1, "DUPLICATE_CLIENTID")),
     story("a last will, and AWS IoT knows it no more", By::Queue, &[Connected(1)], Will),
+    story("a broken will of a thing", By::Queue, &[Connected(1)], BrokenWill),
     story("a thing retires", By::Queue, &[Connected(1), Disconnected(1, "CONNECTION_LOST")], Retiring),
+    story("GET presence of a thing that never connected", By::Api, &[], Request("presence", "")),
     story("GET presence?live=true repairs", By::Api, &[Connected(1)], Request("presence", "?live=true")),
     story("GET presence/history, a page of one", By::Api, &[Connected(1)], Request("presence/history", "?limit=1")),
 ];
@@ -114,6 +118,7 @@ impl World {
             }
             Will => self.rule(&format!("lwt/{}", self.thing), &json!({"state": {"reported": {"connected": "false"}}})),
             Broken => self.rule(&format!("$aws/events/presence/connected/{}", self.thing), &json!("gone")),
+            BrokenWill => self.rule(&format!("lwt/{}", self.thing), &json!({"connected": false})),
             Retiring => json!({"id": format!("{}.3", self.thing), "type": "thing.retiring",
                 "thing": self.thing.as_str(), "at": self.at.as_millis(), "epoch": 1, "data": {}}),
             Request(..) => Value::Null,
@@ -202,7 +207,7 @@ impl Scenario for Story {
         let mut world = World {
             // What came before comes straight, and by the administrator.
             handler: Handler::new(&admin, &config, name),
-            api: (self.by == By::Api).then_some(Api::new(&stack.role_of(api, endpoint).await, api_config)),
+            api: Some(Api::new(&admin, api_config.clone())),
             thing: unique_thing("fault"),
             at: now().plus_millis(-600_000),
             rows: Store::new(&admin, config.truth.presence_table.clone(), config.truth.history_days),
@@ -219,7 +224,12 @@ impl Scenario for Story {
         if matches!(self.comes, Retiring) {
             world.begin_retirement().await;
         }
+        if let Request(path @ "presence/history", query) = self.comes {
+            // The key of cursors is made once in a stack's life: now, if nobody did before.
+            world.request(path, query).await?;
+        }
         world.handler = Handler::new(&stack.role_of(&function, endpoint).await, &config, name);
+        world.api = Some(Api::new(&stack.role_of(api, endpoint).await, api_config));
         Ok(world)
     }
 

@@ -9,5 +9,6 @@ mod kinds;
 mod line;
 mod malformed;
 mod nothing_lost;
+mod presence;
 mod sending;
 mod streams;

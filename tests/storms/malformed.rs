@@ -19,7 +19,7 @@ use crate::sending::{Volley, sensors, soil};
 const AT_ONCE: usize = 4;
 
 /// One function under broken messages.
-trait Target: Send + Sync + 'static {
+pub(crate) trait Target: Send + Sync + 'static {
     /// Delivers a volley; gives the number of events that must come again.
     fn deliver(&self, volley: &Volley) -> impl Future<Output = usize> + Send;
 }
@@ -53,7 +53,7 @@ impl Target for Telemetry {
     }
 }
 
-fn invocation() -> Invocation {
+pub(crate) fn invocation() -> Invocation {
     Invocation { request_id: "storm".to_owned(), now: now() }
 }
 
@@ -145,11 +145,16 @@ impl Report {
     }
 }
 
-fn per_kind() -> usize {
+pub(crate) fn per_kind() -> usize {
     number_of("LOAM_MALFORMED_PER_KIND", 25)
 }
 
-async fn storm(function: &str, target: impl Target, volleys: Vec<Volley>, queue: &DeadLetterQueue) -> Arc<Vec<Volley>> {
+pub(crate) async fn storm(
+    function: &str,
+    target: impl Target,
+    volleys: Vec<Volley>,
+    queue: &DeadLetterQueue,
+) -> Arc<Vec<Volley>> {
     let (began, volleys) = (Instant::now(), Arc::new(volleys));
     let broken = deliver_all(target, &volleys).await;
     assert!(broken.is_empty(), "{function}: {}", broken.join("\n"));

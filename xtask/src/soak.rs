@@ -32,7 +32,7 @@ struct Piece {
     needs_local_aws: bool,
 }
 
-const PIECES: [Piece; 7] = [
+const PIECES: [Piece; 8] = [
     Piece {
         what: Soak::Fuzz,
         title: "fuzz: the parsers of messages, rules and letters",
@@ -64,6 +64,13 @@ const PIECES: [Piece; 7] = [
     },
     Piece {
         what: Soak::Histories,
+        title: "histories: presence's decision",
+        tests: &["--test", "presence_histories"],
+        variables: &[("LOAM_HISTORIES", "10000")],
+        needs_local_aws: false,
+    },
+    Piece {
+        what: Soak::Histories,
         title: "histories: soil-alerts on the real store",
         tests: &["--test", "smart_handler", "--", "histories"],
         variables: &[("LOAM_STORE_HISTORIES", "10000"), ("LOAM_PATIENCE_SECONDS", "120")],
@@ -71,7 +78,7 @@ const PIECES: [Piece; 7] = [
     },
     Piece {
         what: Soak::Histories,
-        title: "histories: telemetry on the real store",
+        title: "histories: telemetry and presence on the real store",
         tests: &["--test", "handler", "--", "histories"],
         variables: &[("LOAM_STORE_HISTORIES", "10000"), ("LOAM_PATIENCE_SECONDS", "120")],
         needs_local_aws: true,

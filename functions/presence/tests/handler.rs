@@ -2,7 +2,8 @@
 #![expect(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a panic is how a test fails")]
 
 mod histories;
-#[path = "world/mod.rs"]
+#[path = "handler/routes.rs"]
+mod routes;
 mod world;
 
 use std::collections::VecDeque;
@@ -10,7 +11,7 @@ use std::sync::{Arc, Mutex};
 
 use histories::{HANDLERS, History, histories, truth};
 use loam_domain::EventType::{PresenceConnected, PresenceDisconnected, PresencePrincipalChanged};
-use loam_kit::{Budget, number_of};
+use loam_kit::{Budget, Inbox, Stack, eventually, number_of};
 use loam_things::LifeCycle;
 use presence::fact::{Answer, Ending, Fact};
 use presence::{Keeper, Kept, Known};
@@ -135,6 +136,29 @@ async fn a_message_that_is_no_json_is_kept_and_the_rest_of_its_batch_goes_on() {
     assert_eq!(world.known().await, Some((true, 7, None)));
 }
 
+#[tokio::test]
+async fn an_event_of_presence_reaches_the_topic_and_the_order_to_retire_comes_from_it() {
+    let world = World::new("wired").await;
+    let stack = Stack::deployed();
+    let inbox = Inbox::open(&stack.admin().await, stack.output("EventsTopic"), world.thing.as_str()).await;
+    world.at_once(world.connected(0, 7)).await;
+    eventually("the event of the connection on the topic", async || {
+        inbox.take().await.iter().any(|mail| mail.message.contains("presence.connected")).then_some(())
+    })
+    .await;
+    inbox.close().await;
+    world.begin_retirement().await;
+    eventually("the deployed function has erased it", async || {
+        (world.rows.load(&world.thing).await.unwrap() == Known::Erased).then_some(())
+    })
+    .await;
+    eventually("it has acknowledged that", async || {
+        let record = world.things.get(&world.thing).await.unwrap().unwrap();
+        (!record.retirement.unwrap().awaiting.contains("presence")).then_some(())
+    })
+    .await;
+}
+
 /// Plays `history` with eight handlers at a time, as the functions do, but for the hints: there is no real device here
 /// for AWS IoT to know of.
 async fn play(keeper: &Keeper, world: &World, history: &History) {
@@ -162,7 +186,7 @@ async fn play(keeper: &Keeper, world: &World, history: &History) {
 
 async fn ends_in_order(mut history: History) {
     let world = World::new("history").await;
-    let stack = loam_kit::Stack::deployed();
+    let stack = Stack::deployed();
     let function = stack.function("PresenceDelayed");
     let config = presence::Config::from_lookup(&|name| function.variable(name)).unwrap();
     let keeper = Keeper::new(&stack.role_of(function, &stack.endpoint).await, &config.truth);

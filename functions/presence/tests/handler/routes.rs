@@ -1,0 +1,90 @@
+//! The HTTP routes, without the gateway in front.
+
+use loam_http::Call;
+use loam_kit::{Stack, api_event, now};
+use presence::{Api, ApiConfig};
+use serde_json::{Value, json};
+
+use crate::world::World;
+
+/// What an operator is answered on `GET /v1/things/{thing}/{path}`: status and body.
+async fn get(world: &World, path: &str) -> (u16, Value) {
+    get_as(world, path, &["operators"]).await
+}
+
+async fn get_as(world: &World, path: &str, groups: &[&str]) -> (u16, Value) {
+    let stack = Stack::deployed();
+    let function = stack.function("PresenceApi");
+    let config = ApiConfig::from_lookup(&|name| function.variable(name)).unwrap();
+    let api = Api::new(&stack.role_of(function, &stack.endpoint).await, config);
+    let (bare, _) = path.split_once('?').unwrap_or((path, ""));
+    let route = format!("GET /v1/things/{{thing}}/{bare}");
+    let event = api_event(&route, &format!("/v1/things/{}/{path}", world.thing), "someone", groups, None);
+    let call = Call { request_id: "test".to_owned(), now: now(), deadline: now().plus_millis(29_000) };
+    let router = presence::routes().with_state(api);
+    let answer = loam_http::answer(router.into(), serde_json::from_value(event).unwrap(), call).await;
+    let status = answer.status().as_u16();
+    let body = axum::body::to_bytes(answer.into_body(), 1 << 20).await.unwrap();
+    (status, serde_json::from_slice(&body).unwrap())
+}
+
+#[tokio::test]
+async fn the_route_tells_what_is_known_of_a_thing() {
+    let world = World::new("route").await;
+    let (status, body) = get(&world, "presence").await;
+    let nothing = json!({"thing": world.thing.as_str(), "connected": false, "flapCount": 0, "flapping": false});
+    assert_eq!((status, body), (200, nothing));
+    for version in 1..=5 {
+        world.at_once(world.connected(300 + version, version)).await;
+    }
+    world.later([world.disconnected(310, 5, "CONNECTION_LOST")]).await;
+    let (status, body) = get(&world, "presence").await;
+    assert_eq!(
+        (status, &body["connected"], &body["flapCount"], &body["flapping"]),
+        (200, &json!(false), &json!(5), &json!(true))
+    );
+    assert_eq!((&body["lastDisconnectReason"], &body["clean"]), (&json!("CONNECTION_LOST"), &json!(false)));
+    assert_eq!((&body["versionNumber"], &body["since"]), (&json!(5), &body["lastSeen"]));
+    assert_eq!(body["since"], json!(world.start.plus_millis(310_000).as_millis()));
+    assert!(body.get("live").is_none());
+}
+
+#[tokio::test]
+async fn with_live_aws_iot_is_asked_and_table_and_shadow_are_repaired() {
+    let world = World::new("live").await;
+    world.at_once(world.connected(0, 7)).await;
+    let (status, body) = get(&world, "presence?live=true").await;
+    assert_eq!((status, &body["connected"], &body["live"]), (200, &json!(false), &json!("disconnected")));
+    assert_eq!((world.known().await, world.shadow().await.unwrap().0), (Some((false, 7, None)), json!(false)));
+}
+
+#[tokio::test]
+async fn the_history_comes_in_pages_newest_first() {
+    let world = World::new("history").await;
+    world.at_once(world.connected(0, 7)).await;
+    world.later([world.disconnected(60, 7, "CLIENT_INITIATED_DISCONNECT")]).await;
+    let (mut path, mut kinds) = ("presence/history?limit=1".to_owned(), vec![]);
+    loop {
+        let (status, page) = get(&world, &path).await;
+        assert_eq!(status, 200, "{page}");
+        kinds.extend(page["items"].as_array().unwrap().iter().map(|item| item["type"].as_str().unwrap().to_owned()));
+        let Some(cursor) = page["cursor"].as_str() else { break };
+        path = format!("presence/history?limit=1&cursor={cursor}");
+    }
+    assert_eq!(kinds, ["presence.disconnected", "presence.principal-changed", "presence.connected"]);
+    let (status, problem) = get(&world, "presence/history?limit=1&cursor=forged").await;
+    assert_eq!((status, &problem["code"]), (400, &json!("invalid-cursor")));
+}
+
+#[tokio::test]
+async fn what_is_not_ours_is_not_there_and_only_operators_may_ask() {
+    let world = World::of_nobody("route").await;
+    for path in ["presence", "presence?live=true", "presence/history"] {
+        let (status, problem) = get(&world, path).await;
+        assert_eq!((status, &problem["code"]), (404, &json!("no-such-thing")), "{path}");
+        let (status, problem) = get_as(&world, path, &[]).await;
+        assert_eq!((status, &problem["code"]), (403, &json!("operators-only")), "{path}");
+    }
+    let (status, problem) = get(&world, "presence?live=perhaps").await;
+    assert_eq!((status, &problem["code"]), (400, &json!("invalid-query")));
+}
