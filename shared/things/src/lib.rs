@@ -2,6 +2,7 @@
 
 mod certificates;
 mod draft;
+mod erasure;
 mod error;
 mod history;
 mod intent;
@@ -11,6 +12,7 @@ mod rows;
 mod store;
 mod write;
 
+pub use erasure::{Erasure, SECOND_LOOK_SECONDS};
 pub use error::{BadRow, ThingsFailure};
 pub use history::{HistoryPage, HistoryPosition};
 pub use intent::{
