@@ -54,6 +54,17 @@ def _authority(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--key", required=True, help="PEM file: the CA's private key")
 
 
+def _invite(verbs: Any) -> None:
+    parser = verbs.add_parser("invite", help="make devices ready to join by themselves: CA, profile, certificates")
+    _endpoint(parser, required=False)
+    parser.add_argument("--stack", required=True)
+    parser.add_argument("--things", required=True, help="names, separated by commas")
+    parser.add_argument("--out", required=True, help="directory for the CA, keys and certificates")
+    parser.add_argument("--state", required=True, help="directory for the operator's password and token")
+    parser.add_argument("--profile", default='{"enabled": true}', help="the CA's profile as JSON, unless it has one")
+    parser.add_argument("--mqtt-port", type=int, help="default: what the local AWS says, 8883 on AWS")
+
+
 def _register_ca(verbs: Any) -> None:
     parser = verbs.add_parser("register-ca", help="let the devices of a CA join by themselves")
     _endpoint(parser, required=False)
@@ -112,6 +123,15 @@ def _replay(verbs: Any) -> None:
     parser.add_argument("--dry-run", action="store_true", help="only say what lies there")
 
 
+def _user(verbs: Any) -> None:
+    parser = verbs.add_parser("user", help="ensure a person in a stack's user pool, print a fresh token as JSON")
+    _endpoint(parser, required=False)
+    parser.add_argument("--stack", required=True)
+    parser.add_argument("--name", required=True, help="the person's mail address is <name>@example.com")
+    parser.add_argument("--group", action="append", default=[], help="a group to be in; may be given several times")
+    parser.add_argument("--state", required=True, help="directory that keeps <name>.password and <name>.token")
+
+
 def _logs(verbs: Any) -> None:
     parser = verbs.add_parser("logs", help="print what a stack's functions have logged as JSON, by log group")
     _endpoint(parser)
@@ -121,8 +141,8 @@ def _logs(verbs: Any) -> None:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="loam_local", description=__doc__)
     verbs = parser.add_subparsers(dest="verb", required=True)
-    for add in (_serve, _admin, _seed, _register_ca, _certificate, _describe, _watch, _expand, _destroy, _replay,
-                _logs):
+    for add in (_serve, _admin, _seed, _invite, _register_ca, _certificate, _describe, _watch, _expand, _destroy,
+                _replay, _logs, _user):
         add(verbs)
     return parser
 

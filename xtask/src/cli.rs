@@ -1,5 +1,7 @@
 //! What can be typed after `cargo xtask`.
 
+use std::path::PathBuf;
+
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::elf::Architecture;
@@ -23,6 +25,8 @@ pub(crate) enum Verb {
     Up(UpOptions),
     /// End what `up --detach` left running
     Down,
+    /// A fresh token for the HTTP API of what `up` runs; makes the person first, if need be
+    Token(TokenOptions),
     /// Run the tests, on a local AWS of their own
     Test(TestOptions),
     /// Build the functions for AWS into target/lambda/, ready for `sam deploy`
@@ -31,6 +35,8 @@ pub(crate) enum Verb {
     Soak(SoakOptions),
     /// Measure the release builds and print one table; nothing is asserted
     Bench(BenchOptions),
+    /// Let the devices of a certificate authority join by themselves, here or on AWS
+    RegisterCa(RegisterCaOptions),
     /// Delete a stack with everything that it keeps
     Destroy(StackOptions),
     /// Hand over again what lies in a stack's dead-letter queues
@@ -57,6 +63,16 @@ pub(crate) struct UpOptions {
     /// Seconds between two readings of a sensor
     #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u64).range(1..=86_400))]
     pub(crate) interval: u64,
+}
+
+#[derive(Args)]
+pub(crate) struct TokenOptions {
+    /// Who: letters, digits, hyphens
+    #[arg(long, default_value = "operator")]
+    pub(crate) name: String,
+    /// A group to be in (may be given several times); `operators` for the person `operator`
+    #[arg(long)]
+    pub(crate) group: Vec<String>,
 }
 
 #[derive(Args)]
@@ -118,6 +134,19 @@ pub(crate) struct BenchOptions {
     /// Compare with the TLS library aws-lc too; its C code takes minutes to build
     #[arg(long)]
     pub(crate) aws_lc: bool,
+}
+
+#[derive(Args)]
+pub(crate) struct RegisterCaOptions {
+    /// PEM file: the CA's certificate (default: the local AWS's development CA)
+    #[arg(long, required_if_eq("aws", "true"), requires = "key")]
+    pub(crate) ca: Option<PathBuf>,
+    /// PEM file: the CA's private key, which stays on this machine; it signs the proof that AWS wants
+    #[arg(long, required_if_eq("aws", "true"), requires = "ca")]
+    pub(crate) key: Option<PathBuf>,
+    /// Register it in your AWS account (ordinary credentials) even while a local AWS runs
+    #[arg(long)]
+    pub(crate) aws: bool,
 }
 
 #[derive(Args)]

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use crate::build::{self, Metadata};
 use crate::cli::UpOptions;
-use crate::deploy::THINGS;
+use crate::deploy::{Joining, THINGS};
 use crate::devices;
 use crate::emulator::LocalAws;
 use crate::failure::Failure;
@@ -23,6 +23,7 @@ use crate::session::Session;
 use crate::staging::Staging;
 use crate::state::Running;
 use crate::terminal::{self, Progress};
+use crate::token::{self, Caller};
 use crate::venv::Venv;
 
 /// `target/local`.
@@ -43,7 +44,7 @@ pub(crate) fn run(project: &Project, options: &UpOptions) -> Result<ExitCode, Fa
     let staging = Staging::fill(project, &metadata, &folder)?;
     let mut session = Session::new(project, local(folder, options), earlier)?;
     let keys = session.ensure_emulator(options.detach)?;
-    let stack = session.ensure_deployed(&staging, &keys)?;
+    let stack = session.ensure_deployed(&staging, &keys, Joining::ByThemselves)?;
     // Before the sensors, so that their first reading, a dry one, is not missed.
     let watch = watch(&session, &keys);
     session.ensure_member(WATCH, watch)?;
@@ -52,7 +53,8 @@ pub(crate) fn run(project: &Project, options: &UpOptions) -> Result<ExitCode, Fa
         let sensor = devices::sensor(&metadata, &session.local, thing, seed, options.interval);
         session.ensure_member(thing, sensor)?;
     }
-    next_steps::print(project, &session.local, &stack, &keys, &metadata, options.detach)?;
+    let operator = Caller::sign_in(project, &session.local, &keys, token::OPERATOR, &[])?;
+    next_steps::print(project, &session.local, &stack, &keys, &metadata, &operator, options.detach)?;
     stay_or_follow(session, options.detach)
 }
 

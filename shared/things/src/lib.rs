@@ -4,12 +4,16 @@ mod certificates;
 mod draft;
 mod erasure;
 mod error;
+#[cfg(test)]
+mod histories;
 mod history;
 mod intent;
 mod next;
 mod record;
 mod rows;
 mod store;
+#[cfg(test)]
+mod transitions;
 mod write;
 
 pub use erasure::{Erasure, SECOND_LOOK_SECONDS};

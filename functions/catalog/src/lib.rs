@@ -1,0 +1,1 @@
+//! Find any thing: list, search, tags and groups.

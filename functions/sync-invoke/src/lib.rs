@@ -1,0 +1,1 @@
+//! Call a device over HTTP and get its answer.
