@@ -3,7 +3,7 @@
 use loam_kit::Stack;
 use loam_kit::wiretap::{Scenario, Wiretap, calls_table, distinct};
 
-use crate::{soil_alerts, telemetry};
+use crate::{event_relay, soil_alerts, telemetry};
 
 /// The table of a story's delivery, with the stack's own names for its resources.
 async fn table_of(story: &impl Scenario) -> String {
@@ -26,6 +26,15 @@ async fn table_of(story: &impl Scenario) -> String {
 /// The last part of an ARN or address.
 fn bare(physical: &str) -> &str {
     physical.rsplit([':', '/']).next().unwrap_or(physical)
+}
+
+#[tokio::test]
+async fn a_batch_of_a_stream_costs_these_calls() {
+    let mut tables = String::new();
+    for story in &event_relay::STORIES {
+        tables.extend([story.name(), "\n", &table_of(story).await, "\n"]);
+    }
+    assert_eq!(tables, include_str!("figures/event-relay.txt"));
 }
 
 #[tokio::test]

@@ -7,7 +7,7 @@ use loam_kit::wiretap::{Account, Call, Grants, Names, Scenario, Wiretap, two_way
 use serde_json::Value;
 
 use crate::soil_sweep::{Silence, Tables};
-use crate::{soil_alerts, telemetry};
+use crate::{event_relay, soil_alerts, telemetry};
 
 /// The calls of a story without faults.
 async fn calls_of<S: Scenario>(story: &S) -> Vec<Call> {
@@ -49,6 +49,15 @@ fn assert_exact(function: &str, calls: &[Call]) {
     let difference = two_way(calls, &grants, &Account::default());
     println!("{function}: {difference}");
     assert!(difference.is_exact(), "{function}: {difference}");
+}
+
+#[tokio::test]
+async fn event_relay_may_do_exactly_what_it_does() {
+    let mut calls = Vec::new();
+    for story in &event_relay::STORIES {
+        calls.extend(calls_of(story).await);
+    }
+    assert_exact("EventRelay", &calls);
 }
 
 #[tokio::test]

@@ -4,11 +4,13 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a panic is how a test fails")]
 #![expect(clippy::print_stdout, reason = "the figures of a run are its result")]
 
+mod event_relay;
 mod figures;
 mod grants;
 mod soil_alerts;
 mod soil_sweep;
 mod telemetry;
+mod things;
 
 use std::time::Duration;
 

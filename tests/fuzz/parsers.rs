@@ -2,7 +2,8 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use loam_domain::{DeviceMessage, Measure, Readings, ThingName, Timestamp, Topic};
+use event_relay::event::Told;
+use loam_domain::{DeviceMessage, Event, Measure, Readings, ThingName, Timestamp, Topic};
 use loam_runtime::KeptEvent;
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
@@ -17,7 +18,7 @@ pub(crate) struct Parser {
 
 const RECEIVED: Timestamp = Timestamp::from_millis(1_598_536_072_700);
 
-pub(crate) const PARSERS: [Parser; 7] = [
+pub(crate) const PARSERS: [Parser; 8] = [
     Parser { name: "device-message", parse: device_message },
     Parser { name: "readings", parse: readings },
     Parser { name: "measure", parse: measure },
@@ -25,6 +26,7 @@ pub(crate) const PARSERS: [Parser; 7] = [
     Parser { name: "points", parse: points },
     Parser { name: "rule-spec", parse: rule_spec },
     Parser { name: "kept-event", parse: kept_event },
+    Parser { name: "stream-record", parse: stream_record },
 ];
 
 /// The input is the event itself, or else its payload; what comes out are the payload's very bytes.
@@ -109,6 +111,22 @@ fn kept_event(input: &[u8]) -> bool {
     let written = serde_json::to_vec(&kept).unwrap();
     assert_eq!(serde_json::from_slice::<KeptEvent>(&written).unwrap(), kept);
     true
+}
+
+/// The input is a stream's record, or else the text of an event of the thing `t1`; what is told is read back the same.
+fn stream_record(input: &[u8]) -> bool {
+    let text = String::from_utf8_lossy(input);
+    let around = json!({"eventName": "INSERT", "dynamodb": {"Keys": {"thing": {"S": "t1"}, "item": {"S": "event#"}},
+        "NewImage": {"event": {"S": text}}}});
+    let records = [serde_json::from_slice(input).unwrap_or_default(), around];
+    let told = records.iter().filter_map(|record| Told::of(record).ok().flatten());
+    told.map(|told| {
+        let written = serde_json::to_string(&told.event).unwrap();
+        assert_eq!(serde_json::from_str::<Event>(&written).unwrap(), told.event);
+        assert!(told.bytes() > told.message.len());
+    })
+    .count()
+        > 0
 }
 
 fn event(topic: &str, payload: &[u8]) -> Value {
