@@ -175,11 +175,10 @@ mod of_two_routes {
     }
 
     fn route(key: &str, authorizer: Option<&str>) -> Resource {
-        let mut properties = json!({"RouteKey": key});
-        if let Some(authorizer) = authorizer {
-            properties["AuthorizationType"] = "JWT".into();
-            properties["AuthorizerId"] = json!({"Ref": authorizer});
-        }
+        let properties = match authorizer {
+            Some(id) => json!({"RouteKey": key, "AuthorizationType": "JWT", "AuthorizerId": {"Ref": id}}),
+            None => json!({"RouteKey": key}),
+        };
         Resource { id: key.to_owned(), properties }
     }
 

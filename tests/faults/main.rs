@@ -7,6 +7,7 @@
 mod event_relay;
 mod figures;
 mod grants;
+mod http;
 mod soil_alerts;
 mod soil_sweep;
 mod telemetry;
