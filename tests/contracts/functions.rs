@@ -28,6 +28,8 @@ fn asked_for(logical_id: &str) -> BTreeSet<String> {
     };
     match logical_id {
         "EventRelay" => drop(event_relay::Config::from_lookup(&lookup)),
+        "Jitr" => drop(jitr::Config::from_lookup(&lookup)),
+        "JitrApi" => drop(jitr::ApiConfig::from_lookup(&lookup)),
         "Onboarding" => drop(onboarding::Config::from_lookup(&lookup)),
         "OnboardingApi" => drop(onboarding::ApiConfig::from_lookup(&lookup)),
         "OnboardingRetire" => drop(onboarding::RetireConfig::from_lookup(&lookup)),

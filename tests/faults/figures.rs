@@ -3,7 +3,7 @@
 use loam_kit::Stack;
 use loam_kit::wiretap::{Scenario, Wiretap, calls_table, distinct};
 
-use crate::{event_relay, soil_alerts, telemetry};
+use crate::{erasures, event_relay, onboarding, soil_alerts, telemetry};
 
 /// The table of a story's delivery, with the stack's own names for its resources.
 async fn table_of(story: &impl Scenario) -> String {
@@ -53,4 +53,20 @@ async fn a_batch_of_telemetry_costs_these_calls() {
         tables.extend([story.name(), "\n", &table_of(story).await, "\n"]);
     }
     assert_eq!(tables, include_str!("figures/telemetry.txt"));
+}
+
+#[tokio::test]
+async fn a_description_and_a_retirement_cost_these_calls() {
+    let mut tables = String::new();
+    for story in &onboarding::STORIES {
+        tables.extend([story.name(), "\n", &table_of(story).await, "\n"]);
+    }
+    for story in &onboarding::RETIREMENTS {
+        tables.extend([story.name(), "\n", &table_of(story).await, "\n"]);
+    }
+    for story in &erasures::ALERTS {
+        tables.extend([story.name(), "\n", &table_of(story).await, "\n"]);
+    }
+    tables.extend([erasures::Series.name(), "\n", &table_of(&erasures::Series).await, "\n"]);
+    assert_eq!(tables, include_str!("figures/onboarding.txt"));
 }

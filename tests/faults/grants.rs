@@ -7,7 +7,7 @@ use loam_kit::wiretap::{Account, Call, Grants, Names, Scenario, Wiretap, two_way
 use serde_json::Value;
 
 use crate::soil_sweep::{Silence, Tables};
-use crate::{event_relay, soil_alerts, telemetry};
+use crate::{erasures, event_relay, onboarding, soil_alerts, telemetry};
 
 /// The calls of a story without faults.
 async fn calls_of<S: Scenario>(story: &S) -> Vec<Call> {
@@ -80,5 +80,33 @@ async fn telemetry_may_do_exactly_what_it_does() {
     for story in &telemetry::STORIES {
         calls.extend(calls_of(story).await);
     }
+    calls.extend(calls_of(&erasures::Series).await);
     assert_exact("Telemetry", &calls);
+}
+
+#[tokio::test]
+async fn soil_alerts_things_may_do_exactly_what_it_does() {
+    let mut calls = Vec::new();
+    for story in &erasures::ALERTS {
+        calls.extend(calls_of(story).await);
+    }
+    assert_exact("SoilAlertsThings", &calls);
+}
+
+#[tokio::test]
+async fn onboarding_may_do_exactly_what_it_does() {
+    let mut calls = onboarding::calls_of_a_thing_that_retires_in_between().await;
+    for story in &onboarding::STORIES {
+        calls.extend(calls_of(story).await);
+    }
+    assert_exact("Onboarding", &calls);
+}
+
+#[tokio::test]
+async fn onboarding_retire_may_do_exactly_what_it_does() {
+    let mut calls = onboarding::calls_of_an_odd_message().await;
+    for story in &onboarding::RETIREMENTS {
+        calls.extend(calls_of(story).await);
+    }
+    assert_exact("OnboardingRetire", &calls);
 }

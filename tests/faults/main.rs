@@ -4,10 +4,12 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a panic is how a test fails")]
 #![expect(clippy::print_stdout, reason = "the figures of a run are its result")]
 
+mod erasures;
 mod event_relay;
 mod figures;
 mod grants;
 mod http;
+mod onboarding;
 mod soil_alerts;
 mod soil_sweep;
 mod telemetry;

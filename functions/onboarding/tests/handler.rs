@@ -1,6 +1,7 @@
 //! The handlers against the local AWS, each under its function's own role.
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a panic is how a test fails")]
 
+mod api;
 mod world;
 
 use std::collections::{BTreeMap, VecDeque};
