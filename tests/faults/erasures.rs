@@ -5,12 +5,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use aws_sdk_dynamodb::types::AttributeValue;
 use loam_domain::{CertificateId, ThingName, Timestamp};
 use loam_kit::wiretap::Scenario;
-use loam_kit::{Stack, now, reading, rule_event, unique_thing};
+use loam_kit::{Stack, copy_item, now, reading, rule_event, twin_of_table, unique_thing};
 use loam_runtime::{BatchItem, Invocation};
 use loam_things::{Registration, RetirementOrder, Things};
 use serde_json::{Value, json};
 use soil_alerts::{ThingEvents, ThingsConfig};
 
+use crate::soil_sweep::Tables;
 use crate::{survives_crashes, survives_strain};
 
 fn invocation() -> Invocation {
@@ -20,6 +21,33 @@ fn invocation() -> Invocation {
 fn event(kind: &str, thing: &ThingName) -> BatchItem {
     let body = json!({"id": "x", "type": kind, "thing": thing, "at": 7, "epoch": 1, "data": {}});
     BatchItem { message_id: kind.to_owned(), body: body.to_string() }
+}
+
+/// Records of which nobody hears; and, for a handler under its own role, a copy of the record in the stack's table.
+struct Records {
+    things: Things,
+    table: String,
+    of_the_stack: String,
+}
+
+impl Records {
+    async fn beside(of_the_stack: &str) -> Self {
+        let admin = Stack::deployed().admin().await;
+        let table = twin_of_table(&admin, of_the_stack).await;
+        Self { things: Things::new(&admin, table.clone()), table, of_the_stack: of_the_stack.to_owned() }
+    }
+
+    /// Brings the record to where the handler looks, and says where that is.
+    async fn bring(&self, thing: &ThingName, tables: Tables) -> String {
+        match tables {
+            Tables::Own => self.table.clone(),
+            Tables::OfTheStack => {
+                let keys = [("thing", thing.as_str()), ("item", "record")];
+                copy_item(&Stack::deployed().admin().await, &self.table, &self.of_the_stack, keys).await;
+                self.of_the_stack.clone()
+            }
+        }
+    }
 }
 
 async fn registered(things: &Things, thing: &ThingName) {
@@ -52,7 +80,7 @@ async fn all_done(failed: Result<Vec<String>, String>) -> Result<(), String> {
 }
 
 /// A batch in which a thing's last reading, its retirement and its end meet.
-pub(crate) struct Series;
+pub(crate) struct Series(pub(crate) Tables);
 
 pub(crate) struct SeriesWorld {
     handler: telemetry::Handler,
@@ -78,20 +106,26 @@ impl Scenario for Series {
         let function = stack.function("Telemetry");
         let config = telemetry::Config::from_lookup(&|name| function.variable(name)).unwrap();
         let (admin, thing, at) = (stack.admin().await, unique_thing("erase"), now());
+        let records = Records::beside(&config.things_table).await;
+        registered(&records.things, &thing).await;
+        begins_to_retire(&records.things, &thing).await;
+        let things_table = records.bring(&thing, self.0).await;
+        let sdk = match self.0 {
+            Tables::Own => stack.admin_through(endpoint).await,
+            Tables::OfTheStack => stack.role_of(function, endpoint).await,
+        };
         let world = SeriesWorld {
             rows: telemetry::Store::new(&admin, config.table.clone(), config.retention),
             tables: aws_sdk_dynamodb::Client::new(&admin),
             table: config.table.clone(),
-            things: Things::new(&admin, config.things_table.clone()),
-            handler: telemetry::Handler::new(&stack.role_of(function, endpoint).await, config.clone()),
+            handler: telemetry::Handler::new(&sdk, telemetry::Config { things_table, ..config.clone() }),
+            things: records.things,
             thing,
             at,
         };
-        registered(&world.things, &world.thing).await;
-        let straight = telemetry::Handler::new(&stack.role_of(function, &stack.endpoint).await, config);
+        let straight = telemetry::Handler::new(&admin, config);
         all_done(straight.handle(vec![world.reading(0)], &invocation()).await.map_err(|error| error.to_string()))
             .await?;
-        begins_to_retire(&world.things, &world.thing).await;
         Ok(world)
     }
 
@@ -129,12 +163,17 @@ impl SeriesWorld {
 pub(crate) struct Alerts {
     name: &'static str,
     end: bool,
+    tables: Tables,
 }
 
-pub(crate) const ALERTS: [Alerts; 2] = [
-    Alerts { name: "soil-alerts: a thing of a type is registered", end: false },
-    Alerts { name: "soil-alerts: a thing with a rule and two states retires, and a message is none", end: true },
-];
+/// The stories on records of their own, or on the stack's.
+pub(crate) const fn alerts(tables: Tables) -> [Alerts; 2] {
+    let end = "soil-alerts: a thing with a rule and two states retires, and a message is none";
+    [
+        Alerts { name: "soil-alerts: a thing of a type is registered", end: false, tables },
+        Alerts { name: end, end: true, tables },
+    ]
+}
 
 pub(crate) struct AlertsWorld {
     events: ThingEvents,
@@ -157,18 +196,26 @@ impl Scenario for Alerts {
         let stack = Stack::deployed();
         let function = stack.function("SoilAlertsThings");
         let config = ThingsConfig::from_lookup(&|name| function.variable(name)).unwrap();
-        let admin = stack.admin().await;
+        let (admin, thing) = (stack.admin().await, unique_thing("erase"));
+        let records = Records::beside(&config.things_table).await;
+        registered(&records.things, &thing).await;
+        if self.end {
+            begins_to_retire(&records.things, &thing).await;
+        }
+        let config = ThingsConfig { things_table: records.bring(&thing, self.tables).await, ..config };
+        let sdk = match self.tables {
+            Tables::Own => stack.admin_through(endpoint).await,
+            Tables::OfTheStack => stack.role_of(function, endpoint).await,
+        };
         let world = AlertsWorld {
-            events: ThingEvents::new(&stack.role_of(function, endpoint).await, config.clone()),
+            events: ThingEvents::new(&sdk, config.clone()),
             tables: aws_sdk_dynamodb::Client::new(&admin),
-            things: Things::new(&admin, config.things_table.clone()),
-            thing: unique_thing("erase"),
+            things: records.things,
+            thing,
             config,
         };
-        registered(&world.things, &world.thing).await;
         if self.end {
             world.write_rows().await;
-            begins_to_retire(&world.things, &world.thing).await;
         }
         Ok(world)
     }
@@ -213,16 +260,16 @@ impl AlertsWorld {
 
 #[tokio::test]
 async fn an_erasure_that_crashes_at_any_call_leaves_nothing_in_the_end() {
-    survives_crashes(&Series).await;
-    for story in &ALERTS {
+    survives_crashes(&Series(Tables::Own)).await;
+    for story in &alerts(Tables::Own) {
         survives_crashes(story).await;
     }
 }
 
 #[tokio::test]
 async fn throttling_and_failures_at_any_call_never_make_a_wrong_success() {
-    survives_strain(&Series).await;
-    for story in &ALERTS {
+    survives_strain(&Series(Tables::Own)).await;
+    for story in &alerts(Tables::Own) {
         survives_strain(story).await;
     }
 }

@@ -3,6 +3,7 @@
 use loam_kit::Stack;
 use loam_kit::wiretap::{Scenario, Wiretap, calls_table, distinct};
 
+use crate::soil_sweep::Tables;
 use crate::{erasures, event_relay, onboarding, soil_alerts, telemetry};
 
 /// The table of a story's delivery, with the stack's own names for its resources.
@@ -61,12 +62,13 @@ async fn a_description_and_a_retirement_cost_these_calls() {
     for story in &onboarding::STORIES {
         tables.extend([story.name(), "\n", &table_of(story).await, "\n"]);
     }
-    for story in &onboarding::RETIREMENTS {
+    for story in &onboarding::retirements(Tables::OfTheStack) {
         tables.extend([story.name(), "\n", &table_of(story).await, "\n"]);
     }
-    for story in &erasures::ALERTS {
+    for story in &erasures::alerts(Tables::OfTheStack) {
         tables.extend([story.name(), "\n", &table_of(story).await, "\n"]);
     }
-    tables.extend([erasures::Series.name(), "\n", &table_of(&erasures::Series).await, "\n"]);
+    let series = erasures::Series(Tables::OfTheStack);
+    tables.extend([series.name(), "\n", &table_of(&series).await, "\n"]);
     assert_eq!(tables, include_str!("figures/onboarding.txt"));
 }

@@ -80,14 +80,14 @@ async fn telemetry_may_do_exactly_what_it_does() {
     for story in &telemetry::STORIES {
         calls.extend(calls_of(story).await);
     }
-    calls.extend(calls_of(&erasures::Series).await);
+    calls.extend(calls_of(&erasures::Series(Tables::OfTheStack)).await);
     assert_exact("Telemetry", &calls);
 }
 
 #[tokio::test]
 async fn soil_alerts_things_may_do_exactly_what_it_does() {
     let mut calls = Vec::new();
-    for story in &erasures::ALERTS {
+    for story in &erasures::alerts(Tables::OfTheStack) {
         calls.extend(calls_of(story).await);
     }
     assert_exact("SoilAlertsThings", &calls);
@@ -105,7 +105,7 @@ async fn onboarding_may_do_exactly_what_it_does() {
 #[tokio::test]
 async fn onboarding_retire_may_do_exactly_what_it_does() {
     let mut calls = onboarding::calls_of_an_odd_message().await;
-    for story in &onboarding::RETIREMENTS {
+    for story in &onboarding::retirements(Tables::OfTheStack) {
         calls.extend(calls_of(story).await);
     }
     assert_exact("OnboardingRetire", &calls);

@@ -8,13 +8,14 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use loam_domain::{CertificateId, ThingName};
 use loam_kit::wiretap::{Call, Fault, Rule, Scenario, When, Wiretap};
-use loam_kit::{DeadLetterQueue, Stack, now, unique_thing};
+use loam_kit::{DeadLetterQueue, Stack, copy_item, now, twin_of_table, unique_thing};
 use loam_runtime::{BatchItem, Invocation};
 use loam_things::{Registration, RetirementOrder, Things};
 use onboarding::retire::CAPABILITIES;
 use onboarding::{Config, Handler, RetireConfig, Retirer};
 use serde_json::{Value, json};
 
+use crate::soil_sweep::Tables;
 use crate::{survives_crashes, survives_strain};
 
 /// A description: how many came before it, and whether it is one at all.
@@ -38,6 +39,7 @@ pub(crate) struct Known {
     policy: String,
     catalog: String,
     things: Things,
+    things_table: String,
     iot: aws_sdk_iot::Client,
     shadows: aws_sdk_iotdataplane::Client,
     tables: aws_sdk_dynamodb::Client,
@@ -60,20 +62,26 @@ pub(crate) struct Left {
 }
 
 impl Known {
-    async fn new() -> Self {
+    /// A thing whose record lies in a table of its own, of which nobody hears, or in the stack's.
+    async fn new(tables: Tables) -> Self {
         let stack = Stack::deployed();
         let function = stack.function("OnboardingRetire");
         let config = RetireConfig::from_lookup(&|name| function.variable(name)).unwrap();
         let admin = stack.admin().await;
         let iot = aws_sdk_iot::Client::new(&admin);
         let made = iot.create_keys_and_certificate().set_as_active(true).send().await.unwrap();
+        let things_table = match tables {
+            Tables::Own => twin_of_table(&admin, &config.things_table).await,
+            Tables::OfTheStack => config.things_table,
+        };
         let known = Self {
             thing: unique_thing("fault"),
             certificate: CertificateId::parse(made.certificate_id().unwrap()).unwrap(),
             arn: made.certificate_arn.unwrap(),
             policy: config.device_policies.first().unwrap().clone(),
             catalog: config.catalog_table,
-            things: Things::new(&admin, config.things_table),
+            things: Things::new(&admin, things_table.clone()),
+            things_table,
             shadows: aws_sdk_iotdataplane::Client::new(&admin),
             tables: aws_sdk_dynamodb::Client::new(&admin),
             iot,
@@ -167,6 +175,7 @@ fn invocation() -> Invocation {
     Invocation { request_id: "fault".to_owned(), now: now() }
 }
 
+/// The function that takes descriptions, under its own role on the stack's records.
 async fn describer(endpoint: &str) -> Handler {
     let stack = Stack::deployed();
     let function = stack.function("Onboarding");
@@ -174,11 +183,47 @@ async fn describer(endpoint: &str) -> Handler {
     Handler::new(&stack.role_of(function, endpoint).await, config)
 }
 
+/// The function that retires, under its own role on the stack's records.
 async fn retirer(endpoint: &str) -> Retirer {
     let stack = Stack::deployed();
     let function = stack.function("OnboardingRetire");
     let config = RetireConfig::from_lookup(&|name| function.variable(name)).unwrap();
     Retirer::new(&stack.role_of(function, endpoint).await, config)
+}
+
+impl Known {
+    /// Takes a description into the thing's own records.
+    async fn describe(&self) -> Result<(), String> {
+        let stack = Stack::deployed();
+        let function = stack.function("Onboarding");
+        let config = Config::from_lookup(&|name| function.variable(name)).unwrap();
+        let config = Config { things_table: self.things_table.clone(), ..config };
+        let handler = Handler::new(&stack.admin().await, config);
+        handler.handle(self.event(0, true), &invocation()).await.map_err(|error| error.to_string())
+    }
+
+    /// Who retires it: the administrator on records of its own, or the function on the stack's, in which the record is
+    /// put without its events, so that no deployed function acts on it.
+    async fn retirer(&self, endpoint: &str, tables: Tables) -> Retirer {
+        let stack = Stack::deployed();
+        let function = stack.function("OnboardingRetire");
+        let config = RetireConfig::from_lookup(&|name| function.variable(name)).unwrap();
+        match tables {
+            Tables::Own => {
+                let config = RetireConfig { things_table: self.things_table.clone(), ..config };
+                Retirer::new(&stack.admin_through(endpoint).await, config)
+            }
+            Tables::OfTheStack => {
+                self.copy_to(&config.things_table).await;
+                Retirer::new(&stack.role_of(function, endpoint).await, config)
+            }
+        }
+    }
+
+    async fn copy_to(&self, table: &str) {
+        let keys = [("thing", self.thing.as_str()), ("item", "record")];
+        copy_item(&Stack::deployed().admin().await, &self.things_table, table, keys).await;
+    }
 }
 
 impl Scenario for Story {
@@ -191,7 +236,7 @@ impl Scenario for Story {
     }
 
     async fn world(&self, endpoint: &str) -> Result<Self::World, String> {
-        let known = Known::new().await;
+        let known = Known::new(Tables::OfTheStack).await;
         for version in 0..self.before {
             let straight = describer(&Stack::deployed().endpoint).await;
             let done = straight.handle(known.event(version, true), &invocation()).await;
@@ -214,12 +259,16 @@ impl Scenario for Story {
 pub(crate) struct Retirement {
     name: &'static str,
     others: bool,
+    tables: Tables,
 }
 
-pub(crate) const RETIREMENTS: [Retirement; 2] = [
-    Retirement { name: "a thing retires, and others have not acknowledged", others: false },
-    Retirement { name: "a thing retires, and it is the last to acknowledge", others: true },
-];
+/// The stories on records of their own, or on the stack's.
+pub(crate) const fn retirements(tables: Tables) -> [Retirement; 2] {
+    [
+        Retirement { name: "a thing retires, and others have not acknowledged", others: false, tables },
+        Retirement { name: "a thing retires, and it is the last to acknowledge", others: true, tables },
+    ]
+}
 
 impl Scenario for Retirement {
     type World = (Known, Retirer);
@@ -231,16 +280,15 @@ impl Scenario for Retirement {
     }
 
     async fn world(&self, endpoint: &str) -> Result<Self::World, String> {
-        let known = Known::new().await;
-        let straight = describer(&Stack::deployed().endpoint).await;
-        let done = straight.handle(known.event(0, true), &invocation()).await;
-        done.map_err(|error| error.to_string())?;
+        let known = Known::new(Tables::Own).await;
+        known.describe().await?;
         known.write_shadow(Some("config")).await;
         known.begin_retirement().await;
         for capability in CAPABILITIES.iter().skip(1).filter(|_| self.others) {
             known.things.acknowledge_retirement(&known.thing, capability, now()).await.unwrap();
         }
-        Ok((known, retirer(endpoint).await))
+        let retirer = known.retirer(endpoint, self.tables).await;
+        Ok((known, retirer))
     }
 
     async fn deliver(&self, (known, retirer): &Self::World) -> Result<(), String> {
@@ -266,12 +314,16 @@ pub(crate) async fn calls_of_an_odd_message() -> Vec<Call> {
 /// The thing retires, and its shadow is deleted, in the moment in which its first description writes one.
 pub(crate) async fn calls_of_a_thing_that_retires_in_between() -> Vec<Call> {
     let wiretap = Wiretap::start(&Stack::deployed().endpoint).await.unwrap();
-    let (known, handler) = (Known::new().await, describer(&wiretap.endpoint()).await);
+    let (known, handler) = (Known::new(Tables::Own).await, describer(&wiretap.endpoint()).await);
+    let stack = Stack::deployed();
+    let records = stack.function("Onboarding").variable("THINGS_TABLE").unwrap();
+    known.copy_to(&records).await;
     wiretap.rule(Rule::new(When::any().operation("UpdateThingShadow"), Fault::HoldBefore));
     let retires = async {
         wiretap.wait_held().await;
         known.begin_retirement().await;
-        let ended = retirer(&Stack::deployed().endpoint).await.retire(&known.thing, now()).await;
+        known.copy_to(&records).await;
+        let ended = retirer(&stack.endpoint).await.retire(&known.thing, now()).await;
         assert_eq!(ended.unwrap(), "awaits-others");
         wiretap.clear_rules();
         wiretap.release();
@@ -297,7 +349,7 @@ async fn a_crash_at_any_call_changes_nothing_in_the_end() {
 
 #[tokio::test]
 async fn a_retirement_that_crashes_at_any_call_leaves_nothing_in_the_end() {
-    for story in &RETIREMENTS {
+    for story in &retirements(Tables::Own) {
         survives_crashes(story).await;
     }
 }
@@ -311,7 +363,7 @@ async fn throttling_and_failures_at_any_call_never_make_a_wrong_success() {
 
 #[tokio::test]
 async fn throttling_and_failures_in_a_retirement_never_make_a_wrong_success() {
-    for story in &RETIREMENTS {
+    for story in &retirements(Tables::Own) {
         survives_strain(story).await;
     }
 }
