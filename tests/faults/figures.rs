@@ -3,7 +3,8 @@
 use loam_kit::Stack;
 use loam_kit::wiretap::{Scenario, Wiretap, calls_table, distinct};
 
-use crate::{event_relay, jitr, presence, soil_alerts, telemetry};
+use crate::soil_sweep::Tables;
+use crate::{erasures, event_relay, jitr, onboarding, presence, soil_alerts, telemetry};
 
 /// The table of a story's delivery, with the stack's own names for its resources.
 async fn table_of(story: &impl Scenario) -> String {
@@ -85,4 +86,20 @@ fn without_names(table: &str) -> String {
     let mut parts = table.split("/fault-");
     let first = parts.next().unwrap_or_default().to_owned();
     parts.fold(first, |text, part| text + "/fault-............" + part.get(12..).unwrap_or_default())
+}
+
+async fn a_description_and_a_retirement_cost_these_calls() {
+    let mut tables = String::new();
+    for story in &onboarding::STORIES {
+        tables.extend([story.name(), "\n", &table_of(story).await, "\n"]);
+    }
+    for story in &onboarding::retirements(Tables::OfTheStack) {
+        tables.extend([story.name(), "\n", &table_of(story).await, "\n"]);
+    }
+    for story in &erasures::alerts(Tables::OfTheStack) {
+        tables.extend([story.name(), "\n", &table_of(story).await, "\n"]);
+    }
+    let series = erasures::Series(Tables::OfTheStack);
+    tables.extend([series.name(), "\n", &table_of(&series).await, "\n"]);
+    assert_eq!(tables, include_str!("figures/onboarding.txt"));
 }

@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use crate::jitr_api::Routes;
 use crate::soil_sweep::{Silence, Tables};
-use crate::{event_relay, jitr, presence, soil_alerts, telemetry};
+use crate::{erasures, event_relay, jitr, onboarding, presence, soil_alerts, telemetry};
 
 /// The calls of a story without faults.
 async fn calls_of<S: Scenario>(story: &S) -> Vec<Call> {
@@ -87,6 +87,7 @@ async fn telemetry_may_do_exactly_what_it_does() {
     for story in &telemetry::STORIES {
         calls.extend(calls_of(story).await);
     }
+    calls.extend(calls_of(&erasures::Series(Tables::OfTheStack)).await);
     assert_exact("Telemetry", &calls);
 }
 
@@ -128,4 +129,30 @@ async fn presence_api_may_do_exactly_what_it_does() {
     // The key of cursors is made once in a stack's life: by whichever test comes first.
     let key = |unused: &str| unused.starts_with("dynamodb:PutItem") && unused.contains("HttpTable");
     assert_exact_but("PresenceApi", &of_presence(presence::By::Api).await, key);
+}
+
+async fn soil_alerts_things_may_do_exactly_what_it_does() {
+    let mut calls = Vec::new();
+    for story in &erasures::alerts(Tables::OfTheStack) {
+        calls.extend(calls_of(story).await);
+    }
+    assert_exact("SoilAlertsThings", &calls);
+}
+
+#[tokio::test]
+async fn onboarding_may_do_exactly_what_it_does() {
+    let mut calls = onboarding::calls_of_a_thing_that_retires_in_between().await;
+    for story in &onboarding::STORIES {
+        calls.extend(calls_of(story).await);
+    }
+    assert_exact("Onboarding", &calls);
+}
+
+#[tokio::test]
+async fn onboarding_retire_may_do_exactly_what_it_does() {
+    let mut calls = onboarding::calls_of_an_odd_message().await;
+    for story in &onboarding::retirements(Tables::OfTheStack) {
+        calls.extend(calls_of(story).await);
+    }
+    assert_exact("OnboardingRetire", &calls);
 }

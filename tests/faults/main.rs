@@ -4,12 +4,14 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a panic is how a test fails")]
 #![expect(clippy::print_stdout, reason = "the figures of a run are its result")]
 
+mod erasures;
 mod event_relay;
 mod figures;
 mod grants;
 mod http;
 mod jitr;
 mod jitr_api;
+mod onboarding;
 mod presence;
 mod soil_alerts;
 mod soil_sweep;

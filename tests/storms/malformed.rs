@@ -12,6 +12,7 @@ use soil_alerts::smart::{AlertRule, StateStore};
 use telemetry::Store;
 use tokio::task::JoinSet;
 
+use crate::descriptions::descriptions;
 use crate::kinds::Due;
 use crate::sending::{Volley, sensors, soil};
 
@@ -48,6 +49,18 @@ impl Target for Telemetry {
             });
             let failed = Box::pin(self.0.handle(items.collect(), &invocation())).await;
             again += failed.map_or(batch.len(), |failed| failed.len());
+        }
+        again
+    }
+}
+
+struct Onboarding(onboarding::Handler);
+
+impl Target for Onboarding {
+    async fn deliver(&self, volley: &Volley) -> usize {
+        let mut again = 0;
+        for event in &volley.events {
+            again += usize::from(Box::pin(self.0.handle(event.clone(), &invocation())).await.is_err());
         }
         again
     }
@@ -218,10 +231,21 @@ async fn broken_messages_are_accepted_or_kept_by_telemetry() {
     }
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn broken_messages_are_accepted_or_kept_by_onboarding() {
+    let stack = Stack::deployed();
+    let admin = stack.admin().await;
+    let queue = DeadLetterQueue::own(&admin).await;
+    let config = onboarding::Config::from_lookup(&|name| variable(&stack, "Onboarding", &queue, "", name)).unwrap();
+    let target = Onboarding(onboarding::Handler::new(&admin, config));
+    storm("onboarding", target, descriptions(per_kind(), 5), &queue).await;
+}
+
 #[test]
 fn the_kinds_are_many_and_no_two_have_one_name() {
     let volleys: Vec<_> = soil(1, 0).into_iter().chain(sensors(1, 0)).collect();
     let names: std::collections::BTreeSet<_> = volleys.iter().map(|volley| volley.kind).collect();
     assert_eq!(names.len(), volleys.len());
     assert!(soil(1, 0).len() >= 40, "{} kinds", soil(1, 0).len());
+    assert!(descriptions(1, 0).len() >= 40, "{} kinds", descriptions(1, 0).len());
 }

@@ -34,6 +34,39 @@ pub struct Config {
     pub dead_letters_url: String,
 }
 
+/// The configuration of the function that hears of things.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ThingsConfig {
+    /// `THINGS_TABLE`: the thing records.
+    pub things_table: String,
+    /// `ALERT_RULES_TABLE`: the rules that people write.
+    pub rules_table: String,
+    /// `ALERT_STATES_TABLE`: what is remembered of each thing.
+    pub states_table: String,
+    /// `THINGS_QUEUE_URL`: the function's own queue, for its second look.
+    pub queue_url: String,
+    /// `DEAD_LETTERS_URL`: where messages that are no events are kept.
+    pub dead_letters_url: String,
+}
+
+impl ThingsConfig {
+    /// Reads the function's environment.
+    ///
+    /// # Errors
+    /// Names every variable that is missing or wrong.
+    pub fn from_lookup(lookup: &dyn Fn(&str) -> Option<String>) -> Result<Self, ConfigError> {
+        let mut environment = Environment::new(lookup);
+        let config = Self {
+            things_table: environment.text("THINGS_TABLE"),
+            rules_table: environment.text("ALERT_RULES_TABLE"),
+            states_table: environment.text("ALERT_STATES_TABLE"),
+            queue_url: environment.text("THINGS_QUEUE_URL"),
+            dead_letters_url: environment.text("DEAD_LETTERS_URL"),
+        };
+        environment.finish(config)
+    }
+}
+
 impl Config {
     /// Reads the function's environment.
     ///
@@ -87,6 +120,7 @@ mod tests {
         let lookup = |name: &str| ["HUMIDITY_THRESHOLD", "ALERT_MODE"].contains(&name).then(|| "dry".to_owned());
         let problems = Config::from_lookup(&lookup).unwrap_err().problems;
         assert_eq!(problems.len(), 6, "{problems:?}");
+        assert_eq!(ThingsConfig::from_lookup(&|_| None).unwrap_err().problems.len(), 5);
         assert!(problems.contains(&"HUMIDITY_THRESHOLD is \"dry\", expected -1000 to 1000".to_owned()));
         assert!(problems.contains(&"ALERT_MODE is \"dry\", expected one of smart, classic".to_owned()));
     }

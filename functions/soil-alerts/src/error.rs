@@ -1,5 +1,8 @@
+use aws_sdk_sqs::error::SdkError;
+use aws_sdk_sqs::operation::send_message::SendMessageError;
 use loam_dead_letters::NotKept;
 use loam_runtime::{Class, Failure, sdk_class};
+use loam_things::ThingsFailure;
 
 use crate::notices::NotSent;
 use crate::smart::StoreError;
@@ -16,6 +19,15 @@ pub enum AlertFailure {
     /// A table of smart mode failed.
     #[error("the alert state could not be brought up to date")]
     Store(#[from] StoreError),
+    /// A thing's record was not read, or the erasure not acknowledged there.
+    #[error("the record of a thing was not read or written")]
+    Things(#[from] ThingsFailure),
+    /// The second look at a retired thing was not put into the queue.
+    #[error("the second look at a retired thing was not put into the queue")]
+    NotSentAgain(#[source] Box<SdkError<SendMessageError>>),
+    /// A message to the own queue cannot be written as JSON.
+    #[error("a message to the own queue cannot be written as JSON")]
+    Unwritable(#[from] serde_json::Error),
 }
 
 impl Failure for AlertFailure {
@@ -26,6 +38,9 @@ impl Failure for AlertFailure {
             Self::NotSent(NotSent::Entry { ours: false, .. }) => Class::Unavailable,
             Self::NotKept(error) => error.class(),
             Self::Store(error) => error.class(),
+            Self::Things(error) => error.class(),
+            Self::NotSentAgain(error) => sdk_class(error),
+            Self::Unwritable(_) => Class::Internal,
         }
     }
 
@@ -34,6 +49,8 @@ impl Failure for AlertFailure {
             Self::NotSent(_) => "notice-not-sent",
             Self::NotKept(error) => error.code(),
             Self::Store(error) => error.code(),
+            Self::Things(error) => error.code(),
+            Self::NotSentAgain(_) | Self::Unwritable(_) => "second-look-not-sent",
         }
     }
 }

@@ -9,9 +9,11 @@ mod notices;
 #[cfg(test)]
 mod sample_events;
 pub mod smart;
+mod things;
 
-pub use config::{AlertsConfig, Config, Mode};
+pub use config::{AlertsConfig, Config, Mode, ThingsConfig};
 pub use error::AlertFailure;
 pub use event::SoilMessage;
 pub use handler::{Handler, Sweeper};
 pub use notices::{Notice, Notices};
+pub use things::ThingEvents;

@@ -9,6 +9,10 @@ pub struct Config {
     pub table: String,
     /// `DEAD_LETTERS_URL`: where refused messages are kept.
     pub dead_letters_url: String,
+    /// `THINGS_TABLE`: the thing records, where a retirement is acknowledged.
+    pub things_table: String,
+    /// `TELEMETRY_QUEUE_URL`: the function's own queue, for erasures that go on in another run.
+    pub queue_url: String,
     /// `RAW_RETENTION_DAYS`: for how long samples are kept, 1 to 3,650 days, 30 by default; and
     /// `HOURLY_RETENTION_DAYS`: for how long hours are, more than that, at most 36,500 days, 400 by default.
     pub retention: Retention,
@@ -25,9 +29,10 @@ impl Config {
         let dead_letters_url = environment.text("DEAD_LETTERS_URL");
         let raw = environment.number("RAW_RETENTION_DAYS", 30, 1..=Retention::MOST_RAW_DAYS);
         let hourly = environment.number("HOURLY_RETENTION_DAYS", 400, 2..=Retention::MOST_HOURLY_DAYS);
-        let (table, dead_letters_url) = environment.finish((table, dead_letters_url))?;
+        let (things_table, queue_url) = (environment.text("THINGS_TABLE"), environment.text("TELEMETRY_QUEUE_URL"));
+        environment.finish(())?;
         let retention = Retention::new(raw, hourly).ok_or_else(|| too_short(raw, hourly))?;
-        Ok(Self { table, dead_letters_url, retention })
+        Ok(Self { table, dead_letters_url, things_table, queue_url, retention })
     }
 }
 
@@ -45,7 +50,7 @@ mod tests {
 
     fn config(days: &[(&str, &str)]) -> Result<Config, Vec<String>> {
         let lookup = |name: &str| match name {
-            "TELEMETRY_TABLE" | "DEAD_LETTERS_URL" => Some("x".to_owned()),
+            "TELEMETRY_TABLE" | "DEAD_LETTERS_URL" | "THINGS_TABLE" | "TELEMETRY_QUEUE_URL" => Some("x".to_owned()),
             _ => days.iter().find(|(variable, _)| *variable == name).map(|(_, value)| (*value).to_owned()),
         };
         Config::from_lookup(&lookup).map_err(|error| error.problems)
@@ -75,7 +80,9 @@ mod tests {
             [
                 "TELEMETRY_TABLE is missing",
                 "DEAD_LETTERS_URL is missing",
-                "RAW_RETENTION_DAYS is \"0\", expected 1 to 3650"
+                "RAW_RETENTION_DAYS is \"0\", expected 1 to 3650",
+                "THINGS_TABLE is missing",
+                "TELEMETRY_QUEUE_URL is missing"
             ]
         );
     }

@@ -1,13 +1,16 @@
 //! Why a message, or a part of it, cannot be stored: one code each, stable for alarms and dead letters.
 
 use aws_sdk_dynamodb::error::{BuildError, SdkError};
+use aws_sdk_dynamodb::operation::batch_write_item::BatchWriteItemError;
 use aws_sdk_dynamodb::operation::get_item::GetItemError;
 use aws_sdk_dynamodb::operation::put_item::PutItemError;
 use aws_sdk_dynamodb::operation::query::QueryError;
 use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
+use aws_sdk_sqs::operation::send_message::SendMessageError;
 use loam_dead_letters::NotKept;
 use loam_domain::Refusal;
 use loam_runtime::{Class, Failure, sdk_class};
+use loam_things::ThingsFailure;
 
 use crate::rows::BadRow;
 
@@ -113,6 +116,21 @@ pub enum TelemetryFailure {
     /// A refused message could not be kept.
     #[error("a refused message was not kept")]
     NotKept(#[from] NotKept),
+    /// The rows of a retiring thing were not erased.
+    #[error("the rows of a retiring thing were not erased")]
+    NotErased(#[source] Box<SdkError<BatchWriteItemError>>),
+    /// DynamoDB erased a part of the rows only, each time that we asked.
+    #[error("the rows of a retiring thing were erased only in part: the table asks to slow down")]
+    ErasedInPart,
+    /// The rest of an erasure was not put into the queue.
+    #[error("the rest of an erasure was not put into the queue")]
+    NotSent(#[source] Box<SdkError<SendMessageError>>),
+    /// The erasure was not acknowledged.
+    #[error("an erasure was not acknowledged")]
+    NotAcknowledged(#[from] ThingsFailure),
+    /// A message to the own queue cannot be written as JSON.
+    #[error("a message to the own queue cannot be written as JSON")]
+    Unwritable(#[from] serde_json::Error),
 }
 
 impl Failure for TelemetryFailure {
@@ -124,8 +142,12 @@ impl Failure for TelemetryFailure {
             Self::Contended { .. } => Class::Conflict,
             Self::LatestNotWritten(error) => sdk_class(error),
             Self::NotRead(error) => sdk_class(error),
-            Self::BadRow(_) | Self::Unbuildable(_) | Self::BrokeOff(_) => Class::Internal,
+            Self::BadRow(_) | Self::Unbuildable(_) | Self::BrokeOff(_) | Self::Unwritable(_) => Class::Internal,
             Self::NotKept(error) => error.class(),
+            Self::NotErased(error) => sdk_class(error),
+            Self::ErasedInPart => Class::Throttled,
+            Self::NotSent(error) => sdk_class(error),
+            Self::NotAcknowledged(error) => error.class(),
         }
     }
 
@@ -140,6 +162,9 @@ impl Failure for TelemetryFailure {
             Self::Unbuildable(_) => "unbuildable-request",
             Self::BrokeOff(_) => "broke-off",
             Self::NotKept(error) => error.code(),
+            Self::NotErased(_) | Self::ErasedInPart => "rows-not-erased",
+            Self::NotSent(_) | Self::Unwritable(_) => "erasure-not-continued",
+            Self::NotAcknowledged(_) => "erasure-not-acknowledged",
         }
     }
 }

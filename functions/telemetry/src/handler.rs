@@ -7,10 +7,12 @@ use aws_config::SdkConfig;
 use loam_dead_letters::DeadLetters;
 use loam_domain::{ThingName, Timestamp, thing_of_event};
 use loam_runtime::{BatchItem, Failure as _, Invocation, KeptEvent, diagnostic};
+use loam_things::Erasure;
 use serde_json::Value as Json;
 use tokio::task::JoinSet;
 
 use crate::decide::{Group, Outcome, admit, groups, plan, settle};
+use crate::erase::{Eraser, MOST_ROWS};
 use crate::error::Refused;
 use crate::event::{Points, RefusedPart};
 use crate::expiry::Retention;
@@ -30,6 +32,7 @@ const MOST_TRIES: u32 = 8;
 pub struct Handler {
     store: Store,
     dead_letters: DeadLetters,
+    eraser: Eraser,
     retention: Retention,
 }
 
@@ -50,11 +53,14 @@ impl Handler {
     #[must_use]
     pub fn new(sdk: &SdkConfig, config: Config) -> Self {
         let store = Store::new(sdk, config.table, config.retention);
-        Self { store, dead_letters: DeadLetters::new(sdk, config.dead_letters_url), retention: config.retention }
+        let eraser = Eraser::new(sdk, store.clone(), config.things_table, config.queue_url);
+        let dead_letters = DeadLetters::new(sdk, config.dead_letters_url);
+        Self { store, dead_letters, eraser, retention: config.retention }
     }
 
     /// Deals with one batch of the queue and answers the ids of the messages that must come again: those of which a
-    /// number was not stored, or a refused part not kept.
+    /// number was not stored, or a refused part not kept, and erasures that failed. Numbers go first, so that those of a
+    /// thing that retires in the same batch are erased with the others.
     ///
     /// What is refused is kept after the rest of its message is stored, so that a message which comes again because the
     /// table failed is not kept each time.
@@ -66,6 +72,7 @@ impl Handler {
         batch: Vec<BatchItem>,
         invocation: &Invocation,
     ) -> Result<Vec<String>, TelemetryFailure> {
+        let (batch, erasures) = apart(batch);
         let messages: Vec<Understood> = batch.iter().map(|item| self.understand(item, invocation.now)).collect();
         let Stored { samples, mut failed } = self.store_all(&messages).await?;
         for (at, (item, message)) in batch.iter().zip(&messages).enumerate() {
@@ -76,13 +83,28 @@ impl Handler {
                 failed.insert(at);
             }
         }
-        tracing::info!(messages = batch.len(), samples, failed = failed.len(), "batch stored");
-        Ok(batch
-            .into_iter()
-            .enumerate()
-            .filter(|(at, _)| failed.contains(at))
-            .map(|(_, item)| item.message_id)
-            .collect())
+        if !batch.is_empty() {
+            tracing::info!(messages = batch.len(), samples, failed = failed.len(), "batch stored");
+        }
+        let failed = batch.into_iter().enumerate().filter(|(at, _)| failed.contains(at));
+        let mut failed: Vec<_> = failed.map(|(_, item)| item.message_id).collect();
+        failed.extend(self.erase_all(erasures, invocation.now).await);
+        Ok(failed)
+    }
+
+    /// Erases what is asked for, within one run's measure; answers the ids of the messages that must come again.
+    async fn erase_all(&self, erasures: Vec<(BatchItem, Erasure)>, now: Timestamp) -> Vec<String> {
+        let (mut failed, mut rows_left) = (Vec::new(), MOST_ROWS);
+        for (item, erasure) in erasures {
+            match self.eraser.run(&erasure, &item.body, &mut rows_left, now).await {
+                Ok(outcome) => tracing::info!(thing.name = erasure.thing().as_str(), outcome, "erased"),
+                Err(failure) => {
+                    log(&failure);
+                    failed.push(item.message_id);
+                }
+            }
+        }
+        failed
     }
 
     fn understand(&self, item: &BatchItem, now: Timestamp) -> Understood {
@@ -135,6 +157,18 @@ impl Handler {
         metrics::counter!("Refused").increment(refused as u64);
         Ok(())
     }
+}
+
+/// The messages of devices, and what is to be erased.
+fn apart(batch: Vec<BatchItem>) -> (Vec<BatchItem>, Vec<(BatchItem, Erasure)>) {
+    let (mut messages, mut erasures) = (Vec::new(), Vec::new());
+    for item in batch {
+        match Erasure::parse(&item.body) {
+            Some(erasure) => erasures.push((item, erasure)),
+            None => messages.push(item),
+        }
+    }
+    (messages, erasures)
 }
 
 /// Stores the samples of one hour, then the latest value; may be interrupted anywhere and run again. Answers how many

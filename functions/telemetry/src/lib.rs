@@ -4,6 +4,7 @@ pub mod aggregate;
 mod clock;
 mod config;
 pub mod decide;
+mod erase;
 pub mod error;
 pub mod event;
 pub mod exact_sum;
@@ -20,6 +21,7 @@ mod sensor;
 mod store;
 
 pub use config::Config;
+pub use erase::MOST_ROWS;
 pub use error::TelemetryFailure;
 pub use handler::Handler;
 pub use read::Span;

@@ -1,7 +1,7 @@
 //! The handler against the local AWS, under the function's own role.
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a panic is how a test fails")]
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use loam_domain::{ThingName, Timestamp};
@@ -291,4 +291,49 @@ async fn a_span_holds_its_first_millisecond_and_not_its_last() {
     assert_eq!(world.rows.hourly(&world.thing, &humidity(), span, now()).await.unwrap().len(), 1);
     let span = Span { from: world.at(1), to: world.at(HOUR_MILLIS) };
     assert!(world.rows.hourly(&world.thing, &humidity(), span, now()).await.unwrap().is_empty());
+}
+
+/// A thing with `rows` samples, of which nobody but the two capabilities in question knows anything, begins to retire.
+async fn retires_with(world: &World, rows: usize) -> (loam_things::Things, BatchItem) {
+    let stack = Stack::deployed();
+    let things =
+        loam_things::Things::new(&stack.admin().await, stack.function("Telemetry").variable("THINGS_TABLE").unwrap());
+    let id = |digit: &str| loam_domain::CertificateId::parse(&digit.repeat(64)).unwrap();
+    let registration = loam_things::Registration {
+        certificate: id("a"),
+        ca_id: id("c"),
+        thing_type: None,
+        groups: BTreeSet::new(),
+        attributes: BTreeMap::new(),
+        initial_desired: None,
+        max_devices: None,
+    };
+    things.register(&world.thing, registration, now()).await.unwrap();
+    let readings: Vec<_> =
+        (0..rows).map(|at| reading("Balcony", &json!(1), world.at(i64::try_from(at).unwrap()))).collect();
+    for some in readings.chunks(1_000) {
+        let message = world.message(json!(some).to_string().as_bytes());
+        assert_eq!(world.deliver([message]).await, NOTHING_FAILED);
+    }
+    let awaiting = ["telemetry".to_owned()].into();
+    let order = loam_things::RetirementOrder { by: "operator".to_owned(), awaiting, expected_version: None };
+    things.begin_retirement(&world.thing, order, now()).await.unwrap();
+    let body = json!({"id": "x", "type": "thing.retiring", "thing": world.thing, "at": 7, "epoch": 1, "data": {}});
+    (things, BatchItem { message_id: "0".to_owned(), body: body.to_string() })
+}
+
+#[tokio::test]
+async fn an_erasure_larger_than_one_run_goes_on_in_the_next_and_acknowledges_at_its_end() {
+    let world = World::new("endless").await;
+    let (things, asked) = retires_with(&world, telemetry::MOST_ROWS + 100).await;
+    let invocation = Invocation { request_id: "test".to_owned(), now: now() };
+    assert_eq!(world.handler.handle(vec![asked], &invocation).await.unwrap(), NOTHING_FAILED);
+    // The rest is a message in the queue, which the deployed function takes.
+    eventually("the deployed function acknowledges", async || {
+        let record = things.get(&world.thing).await.unwrap().unwrap();
+        record.retirement.unwrap().awaiting.is_empty().then_some(())
+    })
+    .await;
+    assert!(world.samples().await.is_empty() && world.hours().await.is_empty());
+    assert!(world.rows.latest(&world.thing).await.unwrap().is_empty());
 }

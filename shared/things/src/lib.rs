@@ -2,6 +2,7 @@
 
 mod certificates;
 mod draft;
+mod erasure;
 mod error;
 #[cfg(test)]
 mod histories;
@@ -15,6 +16,7 @@ mod store;
 mod transitions;
 mod write;
 
+pub use erasure::{Erasure, SECOND_LOOK_SECONDS};
 pub use error::{BadRow, ThingsFailure};
 pub use history::{HistoryPage, HistoryPosition};
 pub use intent::{

@@ -40,5 +40,5 @@ pub use replay::replay;
 pub use second_stack::{deploy_beside, describe, destroy};
 pub use soak::{Budget, number_of};
 pub use stack::{Function, Stack};
-pub use tables::twin_of_table;
+pub use tables::{copy_item, twin_of_table};
 pub use things::{Credentials, join};

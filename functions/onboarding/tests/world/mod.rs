@@ -8,7 +8,7 @@ use aws_sdk_iotdataplane::primitives::Blob;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use loam_domain::{CertificateId, EventType, ThingName, Timestamp};
-use loam_kit::{DeadLetterQueue, Stack, eventually, now, unique_thing};
+use loam_kit::{DeadLetterQueue, Stack, copy_item, eventually, now, twin_of_table, unique_thing};
 use loam_runtime::{BatchItem, Invocation};
 use loam_things::{Registration, RetirementOrder, ThingRecord, Things};
 use onboarding::retire::CAPABILITIES;
@@ -30,6 +30,8 @@ pub(crate) struct World {
     tables: aws_sdk_dynamodb::Client,
     catalog: String,
     policy: String,
+    admin: SdkConfig,
+    things_table: String,
 }
 
 impl World {
@@ -65,8 +67,10 @@ impl World {
             tables: aws_sdk_dynamodb::Client::new(&admin),
             catalog: config.catalog_table.clone(),
             policy: retire.device_policies[0].clone(),
+            things_table: config.things_table.clone(),
             handler: Handler::new(&stack.role_of(function, &stack.endpoint).await, config),
             retirer: Retirer::new(&stack.role_of(retiring, &stack.endpoint).await, retire),
+            admin,
             iot,
         }
     }
@@ -167,16 +171,29 @@ impl World {
         self.dead_letters.about(self.thing.as_str()).await.len()
     }
 
-    pub(crate) async fn begin_retirement(&self) {
-        let awaiting = CAPABILITIES.map(str::to_owned).into();
+    /// Changes the thing's record without an event of it, so that no deployed function acts on it.
+    async fn quietly(&self, change: impl AsyncFn(&Things)) {
+        let keys = [("thing", self.thing.as_str()), ("item", "record")];
+        let twin = twin_of_table(&self.admin, &self.things_table).await;
+        copy_item(&self.admin, &self.things_table, &twin, keys).await;
+        change(&Things::new(&self.admin, twin.clone())).await;
+        copy_item(&self.admin, &twin, &self.things_table, keys).await;
+    }
+
+    pub(crate) async fn begin_retirement(&self, awaiting: &[&str]) {
+        let awaiting: BTreeSet<_> = awaiting.iter().map(|name| (*name).to_owned()).collect();
         let order = RetirementOrder { by: "operator".to_owned(), awaiting, expected_version: None };
-        self.things.begin_retirement(&self.thing, order, now()).await.unwrap();
+        self.quietly(async |things| drop(things.begin_retirement(&self.thing, order.clone(), now()).await.unwrap()))
+            .await;
     }
 
     pub(crate) async fn others_acknowledge(&self) {
-        for capability in CAPABILITIES.iter().skip(1) {
-            self.things.acknowledge_retirement(&self.thing, capability, now()).await.unwrap();
-        }
+        self.quietly(async |things| {
+            for capability in CAPABILITIES.iter().skip(1) {
+                things.acknowledge_retirement(&self.thing, capability, now()).await.unwrap();
+            }
+        })
+        .await;
     }
 
     pub(crate) async fn retire(&self) -> Result<&'static str, OnboardingFailure> {

@@ -33,7 +33,7 @@ impl RuleStore {
     /// # Errors
     /// [`StoreError`], also for a row that somebody else spoilt: a wrong rule must not silence a thing unseen.
     pub async fn rules(&self, thing: &ThingName, threshold: f64) -> Result<Vec<AlertRule>, StoreError> {
-        let own = format!("thing/{thing}");
+        let own = own_scope(thing);
         let rows = self.rows(&[&own, DEFAULT]).await?;
         let row = |scope: &str| rows.iter().find(|(key, _)| key == scope).map(|(_, row)| row);
         let of_type = match row(&own).and_then(|row| row.thing_type.as_deref()) {
@@ -61,6 +61,33 @@ impl RuleStore {
         let answer = request.send().await.map_err(|error| StoreError::Load(Box::new(error)))?;
         answer.item.as_ref().map(row_of).transpose()
     }
+
+    /// Notes the type of `thing`, behind whose own rules those of the type hold. What a person wrote stays.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn learn_type(&self, thing: &ThingName, thing_type: &str) -> Result<(), StoreError> {
+        let request = self.client.update_item().table_name(&self.table).key("scope", text(own_scope(thing)));
+        let request = request.update_expression("SET thingType = if_not_exists(thingType, :type)");
+        let request = request.expression_attribute_values(":type", text(thing_type));
+        request.send().await.map_err(|error| StoreError::Learn(Box::new(error)))?;
+        Ok(())
+    }
+
+    /// Forgets the rules that people wrote for this very thing, and its type.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn erase(&self, thing: &ThingName) -> Result<(), StoreError> {
+        let request = self.client.delete_item().table_name(&self.table).key("scope", text(own_scope(thing)));
+        request.send().await.map_err(|error| StoreError::Erase(Box::new(error)))?;
+        Ok(())
+    }
+}
+
+/// The scope of a thing's own rules.
+fn own_scope(thing: &ThingName) -> String {
+    format!("thing/{thing}")
 }
 
 /// A row without `rules` is one that only tells a thing's type.

@@ -78,6 +78,26 @@ impl StateStore {
             .map(|item| Ok((field(item, "thing")?.to_owned(), field(item, "rule")?.to_owned())))
             .collect()
     }
+
+    /// Forgets all that is known of `thing`, also notices that wait.
+    ///
+    /// # Errors
+    /// [`StoreError`]; what is gone by then stays gone.
+    pub async fn erase(&self, thing: &ThingName) -> Result<(), StoreError> {
+        let request = self.client.query().table_name(&self.table).consistent_read(true);
+        let request = request.key_condition_expression("thing = :thing").projection_expression("thing, #rule");
+        let request = request.expression_attribute_names("#rule", "rule");
+        let request = request.expression_attribute_values(":thing", text(thing.as_str()));
+        let mut pages = request.into_paginator().send();
+        while let Some(page) = pages.next().await {
+            let page = page.map_err(|error| StoreError::Look(Box::new(error)))?;
+            for key in page.items.unwrap_or_default() {
+                let delete = self.client.delete_item().table_name(&self.table).set_key(Some(key));
+                delete.send().await.map_err(|error| StoreError::Erase(Box::new(error)))?;
+            }
+        }
+        Ok(())
+    }
 }
 
 /// The item: keys, the version for the condition, the state as readable JSON, and, only where there is something to

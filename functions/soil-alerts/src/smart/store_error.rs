@@ -1,8 +1,10 @@
 use aws_sdk_dynamodb::error::SdkError;
 use aws_sdk_dynamodb::operation::batch_get_item::BatchGetItemError;
+use aws_sdk_dynamodb::operation::delete_item::DeleteItemError;
 use aws_sdk_dynamodb::operation::get_item::GetItemError;
 use aws_sdk_dynamodb::operation::put_item::PutItemError;
 use aws_sdk_dynamodb::operation::query::QueryError;
+use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
 use loam_runtime::{Class, Failure, sdk_class};
 
 use super::InvalidRule;
@@ -28,6 +30,12 @@ pub enum StoreError {
     /// The index could not be read.
     #[error("the index of overdue readings did not answer")]
     Look(#[source] Box<SdkError<QueryError>>),
+    /// What is remembered of a retiring thing was not erased.
+    #[error("what is remembered of a retiring thing was not erased")]
+    Erase(#[source] Box<SdkError<DeleteItemError>>),
+    /// A thing's type was not noted.
+    #[error("the table did not take a thing's type")]
+    Learn(#[source] Box<SdkError<UpdateItemError>>),
     /// An item lacks an attribute, or has it in another type.
     #[error("an alert item has no usable attribute `{0}`: somebody else wrote it; correct or delete it")]
     MissingField(&'static str),
@@ -56,6 +64,8 @@ impl Failure for StoreError {
             Self::Save(error) => sdk_class(error),
             Self::Rules(error) => sdk_class(error),
             Self::Look(error) => sdk_class(error),
+            Self::Erase(error) => sdk_class(error),
+            Self::Learn(error) => sdk_class(error),
             Self::PartOfRules => Class::Throttled,
             Self::MissingField(_) | Self::Unreadable(_) | Self::Invalid(_) | Self::Unwritable(_) => Class::Internal,
         }
@@ -66,6 +76,8 @@ impl Failure for StoreError {
             Self::Conflict => "alert-state-contended",
             Self::Load(_) | Self::Rules(_) | Self::PartOfRules | Self::Look(_) => "alert-table-not-read",
             Self::Save(_) | Self::Unwritable(_) => "alert-state-not-saved",
+            Self::Erase(_) => "alert-items-not-erased",
+            Self::Learn(_) => "thing-type-not-noted",
             Self::MissingField(_) | Self::Unreadable(_) | Self::Invalid(_) => "alert-item-invalid",
         }
     }
