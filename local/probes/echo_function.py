@@ -1,4 +1,4 @@
-"""A function on AWS's runtime interface: it fails when its event holds "fail", otherwise it answers the event."""
+"""A function on AWS's runtime interface: it fails when its event holds "fail" (or its query `fail=1`), otherwise it answers the event."""
 
 import json
 import os
@@ -9,7 +9,7 @@ API = f"http://{os.environ['AWS_LAMBDA_RUNTIME_API']}/2018-06-01/runtime/invocat
 
 def answered(event: object) -> tuple[str, object]:
     """What to post for the event, and where."""
-    if isinstance(event, dict) and event.get("fail"):
+    if isinstance(event, dict) and (event.get("fail") or event.get("rawQueryString") == "fail=1"):
         return "error", {"errorMessage": "told to fail", "errorType": "Told"}
     records = event.get("Records") if isinstance(event, dict) else None
     if isinstance(records, list) and all("dynamodb" in record for record in records):

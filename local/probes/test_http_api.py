@@ -76,6 +76,9 @@ def api(local: Local) -> Api:
     gateway.create_route(ApiId=made, RouteKey="GET /v1/things/{thing}", Target=target, AuthorizationType="JWT",
                          AuthorizerId=authorizer)
     gateway.create_route(ApiId=made, RouteKey="$default", Target=target)
+    closed = gateway.create_integration(ApiId=made, IntegrationType="AWS_PROXY", IntegrationUri=local.function(),
+                                        PayloadFormatVersion="2.0")["IntegrationId"]
+    gateway.create_route(ApiId=made, RouteKey="GET /closed", Target=f"integrations/{closed}")
     for stage in ("$default", "Prod"):
         gateway.create_stage(ApiId=made, StageName=stage, AutoDeploy=True)
     return Api(local, made, pool, client, other)
@@ -121,6 +124,12 @@ def test_both_stages_lead_to_the_same_routes(api: Api) -> None:
         assert (status, event["requestContext"]["stage"]) == (200, stage)
         assert event["routeKey"] == "GET /v1/things/{thing}"
         assert event["rawPath"].endswith("/v1/things/sensor7")
+
+
+def test_a_function_that_permits_nothing_or_fails_is_a_500_that_tells_nothing(api: Api) -> None:
+    for path in ("/closed", "/v9?fail=1"):
+        status, body, _ = api.ask(path)
+        assert (status, body) == (500, {"message": "Internal Server Error"}), path
 
 
 def test_a_path_arrives_decoded(api: Api) -> None:

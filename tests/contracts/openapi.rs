@@ -4,14 +4,20 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use loam_http::Problem;
 use serde_json::{Map, Value, json};
 use utoipa::openapi::OpenApi;
+use utoipa::{PartialSchema as _, ToSchema as _};
 
 use crate::template::{Resource, found, repository, resources, target};
 
 /// The api functions, by logical id, and what their crates say of their routes. A new one: one line.
 fn documents() -> Vec<(&'static str, OpenApi)> {
-    vec![("JitrApi", jitr::api::openapi())]
+    vec![
+        ("JitrApi", jitr::api::openapi()),
+        ("OnboardingApi", onboarding::openapi()),
+        ("PresenceApi", presence::openapi()),
+    ]
 }
 
 /// `GET /v1/things/{thing}/presence` -> whose it is, and the operation.
@@ -35,8 +41,9 @@ fn routes(documents: &[(&'static str, OpenApi)]) -> Routes {
 /// All of them in one document.
 fn merged(documents: &[(&'static str, OpenApi)]) -> Value {
     let mut paths: BTreeMap<String, Map<String, Value>> = BTreeMap::new();
-    for (key, (_, operation)) in routes(documents) {
+    for (key, (_, mut operation)) in routes(documents) {
         let (method, path) = key.split_once(' ').unwrap();
+        operation.as_object_mut().unwrap().insert("operationId".to_owned(), operation_id(&key).into());
         paths.entry(path.to_owned()).or_default().insert(method.to_lowercase(), operation);
     }
     json!({
@@ -58,15 +65,28 @@ fn merged(documents: &[(&'static str, OpenApi)]) -> Value {
     })
 }
 
+/// `getThingsThingPresence`: what generated clients call it, whatever a function in the code is called.
+fn operation_id(key: &str) -> String {
+    let (method, path) = key.split_once(' ').unwrap();
+    let words = path.split(|c: char| !c.is_ascii_alphanumeric()).filter(|word| !word.is_empty() && *word != "v1");
+    let capital = |word: &str| format!("{}{}", word[..1].to_uppercase(), &word[1..]);
+    words.fold(method.to_lowercase(), |id, word| id + &capital(word))
+}
+
 fn schemas(documents: &[(&'static str, OpenApi)]) -> BTreeMap<String, Value> {
-    let mut schemas = BTreeMap::new();
-    for (function, document) in documents {
+    // Every route's answer in error refers to it.
+    let mut shared = vec![(Problem::name().into_owned(), Problem::schema())];
+    Problem::schemas(&mut shared);
+    let shared = shared.into_iter().map(|(name, schema)| ("loam-http", name, schema));
+    let own = documents.iter().flat_map(|(function, document)| {
         let all = document.components.iter().flat_map(|components| &components.schemas);
-        for (name, schema) in all {
-            let schema = serde_json::to_value(schema).unwrap();
-            let before = schemas.insert(name.clone(), schema.clone());
-            assert!(before.is_none_or(|before| before == schema), "{function}: two schemas are called {name}");
-        }
+        all.map(|(name, schema)| (*function, name.clone(), schema.clone()))
+    });
+    let mut schemas = BTreeMap::new();
+    for (owner, name, schema) in shared.chain(own) {
+        let schema = serde_json::to_value(schema).unwrap();
+        let before = schemas.insert(name.clone(), schema.clone());
+        assert!(before.is_none_or(|before| before == schema), "{owner}: two schemas are called {name}");
     }
     schemas
 }
@@ -127,6 +147,14 @@ fn openapi_json_is_what_the_code_says() {
 }
 
 #[test]
+fn no_two_operations_have_one_id() {
+    let routes = routes(&documents());
+    let ids: BTreeSet<_> = routes.keys().map(|key| operation_id(key)).collect();
+    assert_eq!(ids.len(), routes.len(), "{ids:?}");
+    assert_eq!(operation_id("GET /v1/ca-profiles/{caId}/entries"), "getCaProfilesCaIdEntries");
+}
+
+#[test]
 fn openapi_and_the_template_have_the_same_routes() {
     let mistakes = mistakes(&routes(&documents()), &found("AWS::ApiGatewayV2::Route"), function_of);
     assert!(mistakes.is_empty(), "{mistakes:#?}");
@@ -157,7 +185,7 @@ fn both_stages_are_alike_and_log_neither_paths_nor_queries_nor_tokens() {
 
 /// The comparison itself, on an api of two routes.
 mod of_two_routes {
-    use loam_http::{Operator, Problem, ThingPath};
+    use loam_http::{Operator, ThingPath};
     use utoipa_axum::router::OpenApiRouter;
 
     use super::*;

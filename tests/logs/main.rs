@@ -29,6 +29,8 @@ fn needles(stack: &Stack) -> Needles {
     }
     needles.extend(stack.secrets().into_iter().map(|secret| ("a secret key or session token", secret.to_owned())));
     needles.extend(["-----BEGIN", "PRIVATE KEY"].map(|text| ("a certificate or key", text.to_owned())));
+    // The beginning of each token: {"alg": in base64.
+    needles.extend(["Bearer ", "eyJhbGciOi"].map(|text| ("a token", text.to_owned())));
     needles.extend(["X-Amz-Signature", "X-Amz-Security-Token"].map(|text| ("a presigned URL", text.to_owned())));
     needles
 }

@@ -16,6 +16,7 @@ GAPS = (
     "listener",
     "transport",
     "alarm_queries",
+    "http_api",
     "exclusive",
     "sessions",
     "certificates",
