@@ -61,6 +61,23 @@ fn a_dead_letter_queue_keeps_for_fourteen_days_and_every_other_queue_has_one() {
 }
 
 #[test]
+fn an_event_that_a_queue_cannot_take_is_kept() {
+    let subscriptions = resources("AWS::SNS::Subscription");
+    let queues: Vec<_> = subscriptions.iter().filter(|each| each.text("/Protocol") == "sqs").collect();
+    assert!(!queues.is_empty());
+    let policies = resources("AWS::SQS::QueuePolicy");
+    for subscription in queues {
+        let kept = target(subscription.at("/RedrivePolicy/deadLetterTargetArn")).unwrap_or_default();
+        assert!(dead_letters().contains(&kept), "{}: {kept:?} is no dead-letter queue", subscription.id);
+        let takes = |policy: &&Resource| {
+            let queues = policy.at("/Queues").as_array().cloned().unwrap_or_default();
+            queues.iter().any(|queue| target(queue).as_ref() == Some(&kept))
+        };
+        assert!(policies.iter().any(|policy| takes(&policy)), "{kept} takes nothing from SNS");
+    }
+}
+
+#[test]
 fn what_a_streams_function_cannot_do_comes_again_in_part_and_holds_nothing_up_for_ever() {
     let mappings = resources("AWS::Lambda::EventSourceMapping").into_iter();
     let of_streams: Vec<_> = mappings.filter(|mapping| !mapping.at("/StartingPosition").is_null()).collect();
