@@ -6,18 +6,22 @@ use serde_json::Value;
 
 use crate::template::{Resource, repository, resources, target, written};
 
-/// What the alarm of a metric watches: the logical id that its dimension names, or that its query does.
-fn watched(alarm: &Resource, metric: &str) -> Option<String> {
+/// What the alarm of a metric watches: the logical ids that its dimension names, or its query.
+fn watched(alarm: &Resource, metric: &str) -> Vec<String> {
     if alarm.at("/MetricName") == metric {
-        return target(alarm.at("/Dimensions/0/Value"));
+        return target(alarm.at("/Dimensions/0/Value")).into_iter().collect();
     }
-    let query = alarm.at("/Metrics/0/Expression/Fn::Sub").as_str()?;
-    let names = query.starts_with(&format!("SELECT SUM({metric}) FROM "));
-    names.then(|| placeholders(query).into_iter().next()).flatten()
+    let query = query(alarm).unwrap_or_default();
+    if query.starts_with(&format!("SELECT SUM({metric}) FROM ")) { placeholders(&query) } else { vec![] }
+}
+
+/// The query over several metrics that an alarm evaluates.
+fn query(alarm: &Resource) -> Option<String> {
+    alarm.at("/Metrics/0/Expression/Fn::Sub").as_str().map(str::to_owned)
 }
 
 fn watched_by(metric: &str) -> BTreeSet<String> {
-    resources("AWS::CloudWatch::Alarm").iter().filter_map(|alarm| watched(alarm, metric)).collect()
+    resources("AWS::CloudWatch::Alarm").iter().flat_map(|alarm| watched(alarm, metric)).collect()
 }
 
 fn ids(kind: &str) -> BTreeSet<String> {
@@ -98,6 +102,61 @@ fn every_rule_alarms_when_its_error_action_fails_too() {
 #[test]
 fn every_table_alarms_when_it_holds_requests_back() {
     assert_eq!(watched_by("ThrottledRequests"), ids("AWS::DynamoDB::Table"));
+}
+
+#[test]
+fn every_function_that_reads_a_stream_alarms_when_it_falls_behind() {
+    let mappings = resources("AWS::Lambda::EventSourceMapping").into_iter();
+    let of_streams = mappings.filter(|mapping| !mapping.at("/StartingPosition").is_null());
+    let functions: BTreeSet<_> = of_streams.filter_map(|mapping| target(mapping.at("/FunctionName"))).collect();
+    assert!(!functions.is_empty());
+    assert_eq!(watched_by("IteratorAge"), functions);
+}
+
+#[test]
+fn every_topic_that_queues_hear_alarms_when_it_gives_a_message_up() {
+    let subscriptions = resources("AWS::SNS::Subscription").into_iter();
+    let of_queues = subscriptions.filter(|subscription| subscription.at("/Protocol") == "sqs");
+    let topics: BTreeSet<_> = of_queues.filter_map(|subscription| target(subscription.at("/TopicArn"))).collect();
+    assert!(!topics.is_empty());
+    assert_eq!(watched_by("NumberOfNotificationsFailed"), topics);
+}
+
+#[test]
+fn every_api_alarms_when_it_keeps_failing() {
+    assert_eq!(watched_by("5xx"), ids("AWS::ApiGatewayV2::Api"));
+}
+
+#[test]
+fn a_refused_certificate_alarms_where_it_is_counted() {
+    let alarms = resources("AWS::CloudWatch::Alarm");
+    let alarm = alarms.iter().find(|alarm| alarm.at("/Namespace") == "Loam").unwrap();
+    let counted = format!("counter!(\"{}\")", alarm.text("/MetricName"));
+    assert!(sources("functions/jitr").contains(&counted), "jitr does not count {counted}");
+    let dimension = |index: usize| {
+        (alarm.text(&format!("/Dimensions/{index}/Name")), alarm.at(&format!("/Dimensions/{index}/Value")))
+    };
+    assert_eq!(dimension(0), ("Function".to_owned(), &Value::from("jitr")));
+    let (name, stack) = dimension(1);
+    assert_eq!((name.as_str(), target(stack).as_deref()), ("Stack", Some("AWS::StackName")));
+}
+
+/// Source: `MetricDataQuery` in the CloudWatch API reference; a name of 100 characters is longer than CloudFormation's
+/// for stacks with names of up to 60.
+#[test]
+fn every_query_of_an_alarm_is_short_enough_and_gives_a_series_for_each_name() {
+    let queries: Vec<_> = resources("AWS::CloudWatch::Alarm").iter().filter_map(query).collect();
+    assert!(queries.len() > 3);
+    for query in queries {
+        let names = placeholders(&query);
+        let expanded =
+            names.iter().fold(query.clone(), |text, name| text.replacen(&format!("${{{name}}}"), &"n".repeat(100), 1));
+        assert!(expanded.len() <= 2_048, "{} characters: {query}", expanded.len());
+        let label = query.split(" WHERE ").nth(1).and_then(|rest| rest.split(' ').next()).unwrap();
+        assert!(query.ends_with(&format!(" GROUP BY {label} ORDER BY SUM() DESC")), "one hides the others: {query}");
+        assert_eq!(query.matches(&format!("{label} = '${{")).count(), names.len(), "{query}");
+        assert_eq!(query.matches(" OR ").count() + 1, names.len(), "{query}");
+    }
 }
 
 #[test]

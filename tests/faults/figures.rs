@@ -31,6 +31,21 @@ async fn table_with<S: Scenario>(story: &S, own_names: impl Fn(&S::World) -> Vec
     calls_table(&calls, &renames)
 }
 
+/// The table without the names that tests make up: each digit of a run of 12 (a thing's) or 64 (a certificate's) is 0.
+fn nameless(table: &str) -> String {
+    let mut found = String::new();
+    let is_hex = |character: char| matches!(character, '0'..='9' | 'a'..='f');
+    let mut rest = table;
+    while let Some(character) = rest.chars().next() {
+        let run = rest.find(|character| !is_hex(character)).unwrap_or(rest.len());
+        let take = if run == 0 { character.len_utf8() } else { run };
+        let (part, behind) = rest.split_at(take);
+        found.push_str(&if run == 12 || run == 64 { "0".repeat(run) } else { part.to_owned() });
+        rest = behind;
+    }
+    found
+}
+
 /// The last part of an ARN or address.
 fn bare(physical: &str) -> &str {
     physical.rsplit([':', '/']).next().unwrap_or(physical)
@@ -88,6 +103,7 @@ fn without_names(table: &str) -> String {
     parts.fold(first, |text, part| text + "/fault-............" + part.get(12..).unwrap_or_default())
 }
 
+#[tokio::test]
 async fn a_description_and_a_retirement_cost_these_calls() {
     let mut tables = String::new();
     for story in &onboarding::STORIES {
@@ -101,5 +117,5 @@ async fn a_description_and_a_retirement_cost_these_calls() {
     }
     let series = erasures::Series(Tables::OfTheStack);
     tables.extend([series.name(), "\n", &table_of(&series).await, "\n"]);
-    assert_eq!(tables, include_str!("figures/onboarding.txt"));
+    assert_eq!(nameless(&tables), include_str!("figures/onboarding.txt"));
 }

@@ -363,7 +363,7 @@ async fn throttling_and_failures_at_any_call_never_make_a_wrong_success() {
 
 #[tokio::test]
 async fn throttling_and_failures_in_a_retirement_never_make_a_wrong_success() {
-    for story in &retirements(Tables::Own) {
-        survives_strain(story).await;
-    }
+    // The second story makes all calls of the first.
+    let [_, whole] = retirements(Tables::Own);
+    survives_strain(&whole).await;
 }

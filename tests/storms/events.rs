@@ -69,7 +69,14 @@ pub(crate) const EVENTS: [EventKind; 11] = [
         with(event, "topic", json!(topic))
     }),
     kept("a reserved name, none, or one that is too long", |chance, event| {
-        let names = [String::new(), "device".to_owned(), "lwt".to_owned(), "loam".to_owned(), "t".repeat(129)];
+        let names = [
+            String::new(),
+            "device".to_owned(),
+            "lwt".to_owned(),
+            "loam".to_owned(),
+            "users".to_owned(),
+            "t".repeat(129),
+        ];
         let topic = format!("device/{}/devicePayload", chance.one(&names));
         with(event, "topic", json!(topic))
     }),

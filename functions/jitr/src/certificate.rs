@@ -172,7 +172,9 @@ fn names_its_algorithm_twice(der: &[u8], certificate: &X509Certificate<'_>) -> b
     let rest = der.get(head + signed.len()..).unwrap_or_default();
     let length = rest.get(1).filter(|length| **length < 0x80).map_or(0, |length| 2 + usize::from(*length));
     let outer = rest.get(..length).unwrap_or_default();
-    !outer.is_empty()
+    // The reader overlooks a wrong class in these two tags: the outermost SEQUENCE, and the signature's BIT STRING.
+    let tags = der.first() == Some(&0x30) && rest.get(length) == Some(&0x03);
+    tags && !outer.is_empty()
         && certificate.signature_algorithm == certificate.tbs_certificate.signature
         && signed.windows(outer.len()).any(|inner| inner == outer)
 }

@@ -106,7 +106,7 @@ mod tests {
 
     #[test]
     fn loams_own_topics_and_the_prefix_of_answers_are_reserved() {
-        for name in ["device", "lwt", "loam", "call", "call_", "call_7"] {
+        for name in ["device", "lwt", "loam", "users", "call", "call_", "call_7"] {
             assert_eq!(named(name, "call"), Err(vec![Reason::ReservedName]), "{name}");
         }
         for name in ["call7", "cal", "xcall", "Call", "loam-call"] {

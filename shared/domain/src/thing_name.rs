@@ -4,8 +4,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::{Refusal, RefusalCode};
 
-/// Topic levels of Loam's own: a thing of this name would read or write what belongs to everybody.
-const RESERVED: [&str; 3] = ["device", "lwt", "loam"];
+/// Topic levels of Loam's own: a thing of this name would read or write what belongs to everybody. `users` is the second
+/// level of the apps' mailboxes, where a thing's own topics have its name.
+const RESERVED: [&str; 4] = ["device", "lwt", "loam", "users"];
 
 /// The name of a thing in the registry, which is also its MQTT client id.
 ///
@@ -30,7 +31,7 @@ impl ThingName {
         } else if !text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b":_-".contains(&byte)) {
             "it holds a character outside [A-Za-z0-9:_-]".to_owned()
         } else if RESERVED.contains(&text) {
-            "it is one of the reserved names device, lwt, loam".to_owned()
+            format!("it is one of the reserved names {}", RESERVED.join(", "))
         } else {
             return Ok(Self(text.to_owned()));
         };
@@ -97,7 +98,7 @@ mod tests {
 
     #[test]
     fn a_reserved_topic_root_is_no_thing() {
-        for text in ["device", "lwt", "loam"] {
+        for text in ["device", "lwt", "loam", "users"] {
             assert!(ThingName::parse(text).is_err(), "{text}");
         }
         assert!(ThingName::parse("loam2").is_ok());
