@@ -88,6 +88,7 @@ fn without_names(table: &str) -> String {
     parts.fold(first, |text, part| text + "/fault-............" + part.get(12..).unwrap_or_default())
 }
 
+#[tokio::test]
 async fn a_description_and_a_retirement_cost_these_calls() {
     let mut tables = String::new();
     for story in &onboarding::STORIES {

@@ -131,6 +131,7 @@ async fn presence_api_may_do_exactly_what_it_does() {
     assert_exact_but("PresenceApi", &of_presence(presence::By::Api).await, key);
 }
 
+#[tokio::test]
 async fn soil_alerts_things_may_do_exactly_what_it_does() {
     let mut calls = Vec::new();
     for story in &erasures::alerts(Tables::OfTheStack) {
