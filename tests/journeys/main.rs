@@ -3,6 +3,8 @@
 
 mod authorization;
 mod device_policy;
+mod joining;
+mod newcomers;
 mod second_stack;
 mod soil;
 mod wire;

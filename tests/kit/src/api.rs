@@ -9,7 +9,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use crate::Stack;
-use crate::second_stack::local_verb;
+use crate::second_stack::stack_verb;
 
 /// A person with a token of the stack's user pool. Without `Debug`: a token belongs in no message.
 #[derive(Clone, Deserialize)]
@@ -31,7 +31,7 @@ impl Person {
         let state = state.to_str().expect("the state directory's name is UTF-8");
         let groups = groups.iter().flat_map(|group| ["--group", group]);
         let arguments: Vec<_> = ["--name", name, "--state", state].into_iter().chain(groups).collect();
-        let output = local_verb(stack, "user", &stack.stack, &arguments).await;
+        let output = stack_verb(stack, "user", &stack.stack, &arguments).await;
         assert!(output.status.success(), "the person {name} was not made: see the message above");
         serde_json::from_slice(&output.stdout).expect("the answer is JSON")
     }

@@ -98,14 +98,25 @@ impl Stack {
     /// # Panics
     /// When the broker does not let it in.
     pub async fn device(&self, thing: &str, certificate: &str, key: &str) -> Device {
-        let client = Client::builder(TokioExecutor::new()).build_http::<Empty<Bytes>>();
-        let root_ca = format!("{}/_ministack/iot/ca.pem", self.endpoint).parse().unwrap();
-        let root_ca = client.get(root_ca).await.unwrap().into_body().collect().await.unwrap().to_bytes();
-        let (certificate, key) = (certificate.as_bytes(), key.as_bytes());
-        let identity = Identity::from_pem(thing, "localhost", self.mqtt_port, &root_ca, certificate, key).unwrap();
-        let device = Device::connect(&identity, Options::default()).unwrap();
+        let device = Device::connect(&self.identity(thing, certificate, key).await, Options::default()).unwrap();
         device.connected().await.unwrap();
         device
+    }
+
+    /// A device's identity from PEM texts. On a first connect the certificate is followed by its CA's.
+    ///
+    /// # Panics
+    /// When they are none.
+    pub async fn identity(&self, thing: &str, certificate: &str, key: &str) -> Identity {
+        let (certificate, key) = (certificate.as_bytes(), key.as_bytes());
+        Identity::from_pem(thing, "localhost", self.mqtt_port, &self.root_ca().await, certificate, key).unwrap()
+    }
+
+    /// The root certificate of the broker, as PEM.
+    pub(crate) async fn root_ca(&self) -> Bytes {
+        let client = Client::builder(TokioExecutor::new()).build_http::<Empty<Bytes>>();
+        let root_ca = format!("{}/_ministack/iot/ca.pem", self.endpoint).parse().unwrap();
+        client.get(root_ca).await.unwrap().into_body().collect().await.unwrap().to_bytes()
     }
 }
 

@@ -28,7 +28,7 @@ pub async fn deploy_beside(stack: &Stack, name: &str, parameters: &[&str]) -> Va
 
 /// Asks for the description of the stack `name`; it fails when there is none.
 pub async fn describe(stack: &Stack, name: &str) -> Output {
-    local_verb(stack, "describe", name, &[]).await
+    stack_verb(stack, "describe", name, &[]).await
 }
 
 /// Deletes the stack `name` by the command behind `cargo xtask destroy`.
@@ -36,15 +36,20 @@ pub async fn describe(stack: &Stack, name: &str) -> Output {
 /// # Panics
 /// When it fails.
 pub async fn destroy(stack: &Stack, name: &str) {
-    let output = local_verb(stack, "destroy", name, &[]).await;
+    let output = stack_verb(stack, "destroy", name, &[]).await;
     assert!(output.status.success(), "destroy failed: see its message above");
 }
 
 /// Runs a verb of the local AWS's package on the stack `name`.
-pub(crate) async fn local_verb(stack: &Stack, verb: &str, name: &str, arguments: &[&str]) -> Output {
+pub(crate) async fn stack_verb(stack: &Stack, verb: &str, name: &str, arguments: &[&str]) -> Output {
+    local_verb(stack, verb, &[&["--endpoint", &stack.endpoint, "--stack", name], arguments].concat()).await
+}
+
+/// Runs a verb of the local AWS's package, as the administrator of the local AWS.
+pub(crate) async fn local_verb(stack: &Stack, verb: &str, arguments: &[&str]) -> Output {
     let local = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../local");
     let mut command = Command::new(&stack.python);
-    command.args(["-m", "loam_local", verb, "--endpoint", &stack.endpoint, "--stack", name]).args(arguments);
+    command.args(["-m", "loam_local", verb]).args(arguments).env("AWS_ENDPOINT_URL", &stack.endpoint);
     command.env("PYTHONPATH", local).envs(stack.admin_variables()).stderr(Stdio::inherit());
     command.output().await.expect("the local AWS's package starts")
 }

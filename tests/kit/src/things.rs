@@ -3,7 +3,7 @@ use std::path::PathBuf;
 use serde::Deserialize;
 
 use crate::Stack;
-use crate::second_stack::local_verb;
+use crate::second_stack::stack_verb;
 
 /// A thing with its certificate, ready to connect.
 #[derive(Debug, Clone, Deserialize)]
@@ -34,7 +34,7 @@ pub async fn join(stack: &Stack, things: &[&str]) -> Vec<Credentials> {
     let arguments =
         ["--policy", stack.output("DevicePolicyName"), "--things", &things.join(","), "--out", &things_folder];
     let output =
-        local_verb(stack, "seed", &stack.stack, &[&arguments[..], &["--mqtt-port", &mqtt_port]].concat()).await;
+        stack_verb(stack, "seed", &stack.stack, &[&arguments[..], &["--mqtt-port", &mqtt_port]].concat()).await;
     assert!(output.status.success(), "the seeding command failed: see its message above");
     serde_json::from_slice::<Seeded>(&output.stdout).expect("the seeding command prints JSON").things
 }
