@@ -1,5 +1,5 @@
 //! Devices with certificates of their own, over mutual TLS, against the deployed stack.
-#![expect(clippy::unwrap_used, clippy::panic, reason = "a panic is how a test fails")]
+#![expect(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a panic is how a test fails")]
 
 mod authorization;
 mod comings_and_goings;
