@@ -1,10 +1,14 @@
 //! Devices with certificates of their own, over mutual TLS, against the deployed stack.
-#![expect(clippy::unwrap_used, reason = "a panic is how a test fails")]
+#![expect(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a panic is how a test fails")]
 
 mod authorization;
+mod comings_and_goings;
 mod device_policy;
 mod joining;
+mod leaving;
 mod newcomers;
+mod refusals;
+mod repeats;
 mod second_stack;
 mod soil;
 mod wire;

@@ -5,6 +5,9 @@ use std::collections::BTreeSet;
 use loam_kit::{Stack, deploy_beside, describe, destroy};
 use serde_json::Value;
 
+/// Resources whose names are those within their own API or user pool, and the same in every stack.
+const NAMED_WITHIN: [&str; 3] = ["HttpApiDefaultStage", "HttpApiProdStage", "OperatorsGroup"];
+
 /// What a stack's names are told from, in each service that it uses.
 async fn names_of(stack: &Stack, prefix: &str) -> BTreeSet<String> {
     let sdk = stack.admin().await;
@@ -25,7 +28,7 @@ async fn a_second_stack_deploys_beside_the_first_and_leaves_nothing_behind() {
     let second = deploy_beside(&stack, &id, &["TelemetryStream=on", "AlertMode=classic"]).await;
     let resources = second.get("resources").and_then(Value::as_object).unwrap();
     assert!(resources.len() > stack.resources.len(), "with the stream there are more of them");
-    for (logical, physical) in resources {
+    for (logical, physical) in resources.iter().filter(|(logical, _)| !NAMED_WITHIN.contains(&logical.as_str())) {
         assert_ne!(stack.resources.get(logical).map(String::as_str), physical.as_str(), "{logical} is shared");
     }
     assert!(names_of(&stack, &id).await.len() >= 8);

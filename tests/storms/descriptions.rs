@@ -42,7 +42,7 @@ const OPTIONAL: [(&str, Way); 6] = [
     (
         "capabilities",
         ("a capability with a slash or a blank", Due::Kept, |chance| {
-            format!("[{}]", quoted(&chance.one(&["a/b", "a b", "", "#", "+", "ä"])))
+            format!("[{}]", quoted(chance.one(&["a/b", "a b", "", "#", "+", "ä"])))
         }),
     ),
     ("capabilities", ("too many capabilities", Due::Kept, |_| json!(vec!["a"; 65]).to_string())),
