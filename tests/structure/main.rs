@@ -56,29 +56,15 @@ fn allowed(folder: &str) -> &'static [&'static str] {
         ["functions", "file-transfer" | "firmware"] => {
             &["loam-dead-letters", "loam-domain", "loam-http", "loam-runtime", "loam-sealed", "loam-things"]
         }
-        ["functions", "catalog"] => &[
-            "loam-access",
-            "loam-dead-letters",
-            "loam-domain",
-            "loam-http",
-            "loam-query",
-            "loam-runtime",
-            "loam-things",
-        ],
-        ["functions", _] => {
-            &["loam-access", "loam-dead-letters", "loam-domain", "loam-http", "loam-runtime", "loam-things"]
-        }
+        ["functions", _] => &["loam-dead-letters", "loam-domain", "loam-http", "loam-runtime", "loam-things"],
         ["shared", "domain"] => &[],
         ["shared", "query" | "runtime" | "sealed"] => &["loam-domain"],
         ["device"] => &["loam-domain", "loam-sealed"],
-        ["shared", "access"] => &["loam-domain", "loam-http", "loam-runtime"],
         ["shared", "dead-letters" | "http" | "things"] => &["loam-domain", "loam-runtime"],
         ["tests", "kit"] => &["loam-device", "loam-domain", "loam-runtime"],
         ["tests"] => &[
-            "catalog",
             "event-relay",
             "jitr",
-            "loam-access",
             "loam-device",
             "loam-domain",
             "loam-http",
@@ -88,7 +74,6 @@ fn allowed(folder: &str) -> &'static [&'static str] {
             "onboarding",
             "presence",
             "soil-alerts",
-            "sync-invoke",
             "telemetry",
         ],
         ["bench"] => &["loam-domain", "soil-alerts"],
@@ -128,7 +113,7 @@ fn only_functions_and_their_adapters_know_a_service_sdk() {
     for (name, member) in workspace() {
         let sdk: Vec<_> = member.dependencies.iter().filter(|name| name.starts_with("aws-sdk-")).collect();
         let may = member.folder.starts_with("functions/")
-            || ["shared/access", "shared/dead-letters", "shared/http", "shared/things", "tests", "tests/kit"]
+            || ["shared/dead-letters", "shared/http", "shared/things", "tests", "tests/kit"]
                 .contains(&member.folder.as_str());
         assert!(may || sdk.is_empty(), "{name} uses {sdk:?}");
     }

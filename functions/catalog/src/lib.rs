@@ -1,1 +1,0 @@
-//! Find any thing: list, search, tags and groups.

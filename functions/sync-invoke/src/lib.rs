@@ -1,1 +1,0 @@
-//! Call a device over HTTP and get its answer.
