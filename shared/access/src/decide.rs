@@ -65,11 +65,7 @@ impl Grant {
 
 /// Whether `caller` may know of the thing whose record and membership were read; the membership of an operator is not
 /// asked for.
-pub(crate) fn decide(
-    caller: &Caller,
-    record: Option<ThingRecord>,
-    membership: Option<Membership>,
-) -> Option<Grant> {
+pub(crate) fn decide(caller: &Caller, record: Option<ThingRecord>, membership: Option<Membership>) -> Option<Grant> {
     let record = record.filter(|record| record.state != LifeCycle::Retired)?;
     let standing = if caller.is_operator() {
         Standing::Operator
