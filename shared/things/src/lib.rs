@@ -9,6 +9,7 @@ mod next;
 mod record;
 mod rows;
 mod store;
+pub mod twins;
 mod write;
 
 pub use error::{BadRow, ThingsFailure};
