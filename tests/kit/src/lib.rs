@@ -7,6 +7,7 @@
 )]
 
 mod archive;
+mod authority;
 mod chance;
 mod dead_letters;
 mod eventually;
@@ -23,6 +24,7 @@ mod things;
 pub mod wiretap;
 
 pub use archive::Archive;
+pub use authority::Authority;
 pub use chance::Chance;
 pub use dead_letters::DeadLetterQueue;
 pub use eventually::{eventually, patience};
