@@ -6,6 +6,7 @@
 
 mod figures;
 mod grants;
+mod http;
 mod soil_alerts;
 mod soil_sweep;
 mod telemetry;

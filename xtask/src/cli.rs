@@ -23,6 +23,8 @@ pub(crate) enum Verb {
     Up(UpOptions),
     /// End what `up --detach` left running
     Down,
+    /// A fresh token for the HTTP API of what `up` runs; makes the person first, if need be
+    Token(TokenOptions),
     /// Run the tests, on a local AWS of their own
     Test(TestOptions),
     /// Build the functions for AWS into target/lambda/, ready for `sam deploy`
@@ -57,6 +59,16 @@ pub(crate) struct UpOptions {
     /// Seconds between two readings of a sensor
     #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u64).range(1..=86_400))]
     pub(crate) interval: u64,
+}
+
+#[derive(Args)]
+pub(crate) struct TokenOptions {
+    /// Who: letters, digits, hyphens
+    #[arg(long, default_value = "operator")]
+    pub(crate) name: String,
+    /// A group to be in (may be given several times); `operators` for the person `operator`
+    #[arg(long)]
+    pub(crate) group: Vec<String>,
 }
 
 #[derive(Args)]

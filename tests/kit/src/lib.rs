@@ -6,6 +6,8 @@
     reason = "test support: a panic with its reason is how a test fails"
 )]
 
+mod api;
+mod api_event;
 mod archive;
 mod authority;
 mod chance;
@@ -23,6 +25,8 @@ mod tables;
 mod things;
 pub mod wiretap;
 
+pub use api::{Answer, Api, Person};
+pub use api_event::api_event;
 pub use archive::Archive;
 pub use authority::Authority;
 pub use chance::Chance;
