@@ -27,6 +27,8 @@ fn asked_for(logical_id: &str) -> BTreeSet<String> {
         None
     };
     match logical_id {
+        "CatalogApi" => drop(catalog::ApiConfig::from_lookup(&lookup)),
+        "CatalogProjector" => drop(catalog::Config::from_lookup(&lookup)),
         "EventRelay" => drop(event_relay::Config::from_lookup(&lookup)),
         "Onboarding" => drop(onboarding::Config::from_lookup(&lookup)),
         "OnboardingApi" => drop(onboarding::ApiConfig::from_lookup(&lookup)),

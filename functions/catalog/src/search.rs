@@ -35,12 +35,18 @@ impl Search {
     }
 }
 
-/// The text without accents and case: compatibility decomposition without combining marks, then capitals (which make two
-/// letters of one `ß`) and small letters of those. Source: Unicode Standard, sections 3.11 and 5.18.
+/// The text without accents and case: compatibility decomposition without combining marks, between two foldings of case.
+/// The first sees letters with their marks, some of which become letters of their own (`ᾼ`); the second what decomposition
+/// brings (`ℌ`). Source: Unicode Standard, sections 3.11 and 5.18.
 #[must_use]
 pub fn fold(text: &str) -> String {
-    let plain = text.nfkd().filter(|letter| !is_combining_mark(*letter));
-    plain.flat_map(char::to_uppercase).flat_map(char::to_lowercase).collect()
+    let letters = one_case(text.chars()).nfkd().filter(|letter| !is_combining_mark(*letter));
+    one_case(letters).collect()
+}
+
+/// Capitals, which make two letters of one `ß`, and small letters of those.
+fn one_case(letters: impl Iterator<Item = char>) -> impl Iterator<Item = char> {
+    letters.flat_map(char::to_uppercase).flat_map(char::to_lowercase)
 }
 
 fn words(folded: &str) -> impl Iterator<Item = &str> {

@@ -21,7 +21,7 @@ const MAX_NAME: usize = 256;
 /// What is to change on a thing. What is absent stays.
 #[derive(Debug, Clone, Default, PartialEq, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
-pub(super) struct Change {
+pub(super) struct ThingChange {
     /// Merged into the tags: objects are merged, `null` removes, all else replaces. At most 50 names on 5 levels, and 8 KiB
     /// in all; a name is 1 to 64 of `[A-Za-z0-9_-]`, the first a letter or `_`.
     #[serde(default)]
@@ -51,7 +51,7 @@ pub(super) async fn show(
 }
 
 /// Changes tags and name of a thing; takes the role controller.
-#[utoipa::path(patch, path = "/v1/things/{thing}", request_body = Change, params(ThingPath,
+#[utoipa::path(patch, path = "/v1/things/{thing}", request_body = ThingChange, params(ThingPath,
         ("If-Match" = Option<String>, Header, description = "The version that was seen, as its ETag: \"7\".")),
     responses((status = 200, description = "The thing after it.", body = Thing), Problem))]
 pub(super) async fn change(
@@ -59,7 +59,7 @@ pub(super) async fn change(
     Controller(grant): Controller,
     Params(NoParams {}): Params<NoParams>,
     if_match: IfMatch,
-    Body(change): Body<Change>,
+    Body(change): Body<ThingChange>,
 ) -> Result<(ETag, Json<Value>), Problem> {
     let mut tries = 0;
     loop {
@@ -83,7 +83,7 @@ impl Api {
     }
 }
 
-impl Change {
+impl ThingChange {
     /// The notes after it; `None` if it changes nothing.
     fn applied(&self, notes: &Notes) -> Result<Option<Notes>, Problem> {
         let mut after = notes.clone();
@@ -127,7 +127,7 @@ mod tests {
     use super::*;
 
     fn applied(change: Value, notes: &Notes) -> Result<Option<Notes>, Problem> {
-        serde_json::from_value::<Change>(change).unwrap().applied(notes)
+        serde_json::from_value::<ThingChange>(change).unwrap().applied(notes)
     }
 
     #[test]
@@ -159,7 +159,7 @@ mod tests {
     #[test]
     fn what_nobody_may_write_is_an_unknown_field() {
         for field in ["owner", "firmware", "groups", "properties", "state", "deviceId"] {
-            assert!(serde_json::from_value::<Change>(json!({field: {}})).is_err(), "{field}");
+            assert!(serde_json::from_value::<ThingChange>(json!({field: {}})).is_err(), "{field}");
         }
     }
 }
