@@ -70,5 +70,6 @@ fn dispatch(verb: Verb) -> Result<ExitCode, Failure> {
         Verb::Bench(options) => bench::run(&project, &options),
         Verb::Destroy(options) => remote::destroy(&project, &options),
         Verb::Replay(options) => remote::replay(&project, &options),
+        Verb::Member(options) => remote::member(&project, &options),
     }
 }

@@ -8,10 +8,14 @@ pub mod event;
 mod group;
 mod groups;
 mod handler;
+#[cfg(test)]
+mod histories;
 pub mod list;
 pub mod order;
 pub mod paths;
 mod projector;
+#[cfg(test)]
+mod sample_events;
 pub mod search;
 mod store;
 pub mod tags;

@@ -13,11 +13,11 @@ use utoipa::openapi::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
+use crate::ApiConfig;
 use crate::connections::Connections;
 use crate::facts::Facts;
 use crate::ledger::Ledger;
 use crate::rechecks::Rechecks;
-use crate::ApiConfig;
 
 /// What the routes need; made once in an environment's life.
 #[derive(Debug, Clone)]

@@ -77,7 +77,10 @@ pub(super) async fn revoke(
     Body(revocation): Body<Revocation>,
 ) -> Result<(ETag, Json<Revoked>), Problem> {
     if !(1..=MAX_REASON).contains(&revocation.reason.chars().count()) {
-        return Err(Problem::bad_request("invalid-reason", "the reason is empty or too long, expected 1 to 200 characters"));
+        return Err(Problem::bad_request(
+            "invalid-reason",
+            "the reason is empty or too long, expected 1 to 200 characters",
+        ));
     }
     let record = api.facts.things.get(&thing).await?.ok_or_else(Problem::no_such_thing)?;
     if_match.check(Some(record.version))?;

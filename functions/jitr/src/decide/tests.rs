@@ -33,7 +33,14 @@ struct Given {
 impl Given {
     fn new() -> Self {
         let listed = Listed::default();
-        Self { certificate: read!("p256"), profile: json!({}), listed, record: None, in_registry: false, other_id: None }
+        Self {
+            certificate: read!("p256"),
+            profile: json!({}),
+            listed,
+            record: None,
+            in_registry: false,
+            other_id: None,
+        }
     }
 
     fn own_id(&self) -> CertificateId {
