@@ -45,7 +45,7 @@ impl Request {
             None => stack.role_of(function, endpoint).await,
             Some(_) => stack.admin_through(endpoint).await,
         };
-        let router = loam_http::prepared(routes().with_state(Api::new(&sdk, config)).into());
+        let router = routes().with_state(Api::new(&sdk, config)).into();
         Self { router, member: unique_thing("user").to_string(), stranger: unique_thing("user").to_string() }
     }
 
@@ -58,7 +58,7 @@ impl Request {
         };
         let event = api_event(&format!("{method} /v1/test"), path, sub, groups, body);
         let call = Call { request_id: "fault".to_owned(), now: now(), deadline: now().plus_millis(29_000) };
-        let answer = Box::pin(loam_http::answer(&self.router, serde_json::from_value(event).unwrap(), call)).await;
+        let answer = Box::pin(loam_http::answer(self.router.clone(), serde_json::from_value(event).unwrap(), call)).await;
         let status = answer.status();
         let body = to_bytes(answer.into_body(), 10_000_000).await.unwrap();
         let body: Value = serde_json::from_slice(&body).unwrap_or_default();

@@ -134,7 +134,7 @@ async fn what_one_may_not_know_is_the_same_404_as_what_does_not_exist() {
     world.deliver([world.shadow(1, &json!({}))]).await;
     let (stranger, former) = (unique_thing("user").to_string(), unique_thing("user").to_string());
     seed_membership(&world.stack, &former, &world.thing, "owner", 0).await;
-    let missing = World { thing: unique_thing("missing"), ..world.clone() };
+    let missing = world.nothing();
     let expected = missing.show(Who::User(&stranger)).await;
     assert_eq!(expected.code(), (404, "no-such-thing".to_owned()));
     for user in [stranger.as_str(), former.as_str()] {

@@ -72,9 +72,7 @@ impl World {
             thing: unique_thing(purpose),
             dead_letters: DeadLetterQueue::new(&admin, stack.output("CatalogDeadLetters")),
             handler: Handler::new(&stack.role_of(projector, &stack.endpoint).await, config),
-            router: loam_http::prepared(
-                routes().with_state(Api::new(&stack.role_of(api, &stack.endpoint).await, api_config)).into(),
-            ),
+            router: routes().with_state(Api::new(&stack.role_of(api, &stack.endpoint).await, api_config)).into(),
             stack: Arc::new(stack),
         };
         world.register(&world.thing).await;
@@ -86,6 +84,11 @@ impl World {
         let world = Self { thing: unique_thing(purpose), ..self.clone() };
         world.register(&world.thing).await;
         world
+    }
+
+    /// The same clients, with a name that no thing has.
+    pub(crate) fn nothing(&self) -> Self {
+        Self { thing: unique_thing("missing"), ..self.clone() }
     }
 
     pub(crate) async fn register(&self, thing: &ThingName) {
@@ -169,7 +172,7 @@ impl World {
             event["headers"]["if-match"] = tag.into();
         }
         let call = Call { request_id: "test".to_owned(), now: now(), deadline: now().plus_millis(29_000) };
-        let response = loam_http::answer(&self.router, serde_json::from_value(event).unwrap(), call).await;
+        let response = loam_http::answer(self.router.clone(), serde_json::from_value(event).unwrap(), call).await;
         let etag = response.headers().get("etag").and_then(|tag| tag.to_str().ok()).unwrap_or_default().to_owned();
         let status = response.status().as_u16();
         let body = to_bytes(response.into_body(), 10_000_000).await.unwrap().to_vec();
