@@ -54,6 +54,17 @@ def _authority(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--key", required=True, help="PEM file: the CA's private key")
 
 
+def _invite(verbs: Any) -> None:
+    parser = verbs.add_parser("invite", help="make devices ready to join by themselves: CA, profile, certificates")
+    _endpoint(parser, required=False)
+    parser.add_argument("--stack", required=True)
+    parser.add_argument("--things", required=True, help="names, separated by commas")
+    parser.add_argument("--out", required=True, help="directory for the CA, keys and certificates")
+    parser.add_argument("--state", required=True, help="directory for the operator's password and token")
+    parser.add_argument("--profile", default='{"enabled": true}', help="the CA's profile as JSON, unless it has one")
+    parser.add_argument("--mqtt-port", type=int, help="default: what the local AWS says, 8883 on AWS")
+
+
 def _register_ca(verbs: Any) -> None:
     parser = verbs.add_parser("register-ca", help="let the devices of a CA join by themselves")
     _endpoint(parser, required=False)
@@ -141,8 +152,8 @@ def _logs(verbs: Any) -> None:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="loam_local", description=__doc__)
     verbs = parser.add_subparsers(dest="verb", required=True)
-    for add in (_serve, _admin, _seed, _register_ca, _certificate, _describe, _watch, _expand, _destroy, _replay,
-                _logs, _user, _member):
+    for add in (_serve, _admin, _seed, _invite, _register_ca, _certificate, _describe, _watch, _expand, _destroy,
+                _replay, _logs, _user, _member):
         add(verbs)
     return parser
 

@@ -21,7 +21,7 @@ def run(arguments: argparse.Namespace) -> dict[str, Any]:
     iot = aws.client("iot", arguments.endpoint, arguments.region)
     authority = Authority.ensure(out)
     ca = authorities.ensure(iot, authority, auto_register=False, stack=arguments.stack)
-    root = _root_ca(arguments.endpoint, out)
+    root = root_ca(arguments.endpoint, out)
     names = [name for name in arguments.things.split(",") if name]
     _require_policy(iot, arguments.policy)
     for name in names:
@@ -31,12 +31,17 @@ def run(arguments: argparse.Namespace) -> dict[str, Any]:
         "endpoint": endpoint.partition(":")[0],
         "port": aws.mqtt_port(arguments.endpoint, arguments.mqtt_port),
         "caId": ca,
-        "things": [{"thing": name, "cert": str(out / f"{name}.pem.crt"), "key": str(out / f"{name}.private.key"),
-                    "rootCa": root and str(root)} for name in names],
+        "things": [files_of(out, name, root) for name in names],
     }
 
 
-def _root_ca(endpoint: str | None, out: Path) -> Path | None:
+def files_of(out: Path, name: str, root: Path | None) -> dict[str, str | None]:
+    """Where a thing's certificate and key lie, and the root certificate of its broker."""
+    return {"thing": name, "cert": str(out / f"{name}.pem.crt"), "key": str(out / f"{name}.private.key"),
+            "rootCa": root and str(root)}
+
+
+def root_ca(endpoint: str | None, out: Path) -> Path | None:
     """The certificate that devices check the broker with. On AWS that is Amazon Root CA 1, which a person fetches."""
     path = out / "root-ca.pem"
     pem = aws.fetch(endpoint, "/_ministack/iot/ca.pem") if endpoint else None

@@ -74,8 +74,7 @@ fn the_policy_fits_everywhere_with_the_longest_prefix_and_the_role_alias_to_come
         let today = characters(&document);
         document.get_mut("Statement").and_then(Value::as_array_mut).unwrap().push(role_alias(partition, region));
         let with_alias = characters(&document);
-        println!("{partition} {region}: {today} characters, {with_alias} with a role alias");
-        assert!(with_alias <= LONGEST, "{partition} {region}: {with_alias} characters");
+        assert!(with_alias <= LONGEST, "{partition} {region}: {today} characters, {with_alias} with a role alias");
     }
 }
 

@@ -29,6 +29,10 @@ fn asked_for(logical_id: &str) -> BTreeSet<String> {
     match logical_id {
         "CatalogApi" => drop(catalog::ApiConfig::from_lookup(&lookup)),
         "CatalogProjector" => drop(catalog::Config::from_lookup(&lookup)),
+        "Jitr" => drop(jitr::Config::from_lookup(&lookup)),
+        "JitrApi" => drop(jitr::ApiConfig::from_lookup(&lookup)),
+        "Presence" | "PresenceDelayed" => drop(presence::Config::from_lookup(&lookup)),
+        "PresenceApi" => drop(presence::ApiConfig::from_lookup(&lookup)),
         "EventRelay" => drop(event_relay::Config::from_lookup(&lookup)),
         "Onboarding" => drop(onboarding::Config::from_lookup(&lookup)),
         "OnboardingApi" => drop(onboarding::ApiConfig::from_lookup(&lookup)),

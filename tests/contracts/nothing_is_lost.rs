@@ -59,3 +59,33 @@ fn a_dead_letter_queue_keeps_for_fourteen_days_and_every_other_queue_has_one() {
         }
     }
 }
+
+#[test]
+fn what_a_streams_function_cannot_do_comes_again_in_part_and_holds_nothing_up_for_ever() {
+    let mappings = resources("AWS::Lambda::EventSourceMapping").into_iter();
+    let of_streams: Vec<_> = mappings.filter(|mapping| !mapping.at("/StartingPosition").is_null()).collect();
+    assert!(!of_streams.is_empty());
+    for mapping in of_streams {
+        let kept = target(mapping.at("/DestinationConfig/OnFailure/Destination")).unwrap_or_default();
+        assert!(dead_letters().contains(&kept), "{}: {kept:?} is no dead-letter queue", mapping.id);
+        assert_eq!(mapping.text("/StartingPosition"), "TRIM_HORIZON", "{}", mapping.id);
+        assert_eq!(mapping.at("/FunctionResponseTypes/0"), &Value::from("ReportBatchItemFailures"), "{}", mapping.id);
+        assert_eq!(mapping.at("/BisectBatchOnFunctionError"), &Value::Bool(true), "{}", mapping.id);
+        // Half of the 24 hours for which the stream has the records is left for replaying them.
+        let age = mapping.at("/MaximumRecordAgeInSeconds").as_i64().unwrap_or(-1);
+        assert!((3_600..=43_200).contains(&age), "{}: {age} s", mapping.id);
+        assert!(mapping.at("/MaximumRetryAttempts").as_i64().unwrap_or(-1) > 0, "{}", mapping.id);
+    }
+}
+
+#[test]
+fn the_relay_hears_of_new_event_items_alone() {
+    let mappings = resources("AWS::Lambda::EventSourceMapping");
+    let relays = mappings.iter().filter(|of| target(of.at("/FunctionName")).as_deref() == Some("EventRelay"));
+    for mapping in relays {
+        let pattern: Value = serde_json::from_str(&mapping.text("/FilterCriteria/Filters/0/Pattern")).unwrap();
+        let expected = serde_json::json!({"eventName": ["INSERT"],
+            "dynamodb": {"Keys": {"item": {"S": [{"prefix": "event#"}]}}}});
+        assert_eq!(pattern, expected, "{}", mapping.id);
+    }
+}

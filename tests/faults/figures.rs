@@ -3,10 +3,15 @@
 use loam_kit::Stack;
 use loam_kit::wiretap::{Scenario, Wiretap, calls_table, distinct};
 
-use crate::{catalog, catalog_routes, soil_alerts, telemetry};
+use crate::{catalog, catalog_routes, event_relay, jitr, presence, soil_alerts, telemetry};
 
 /// The table of a story's delivery, with the stack's own names for its resources.
 async fn table_of(story: &impl Scenario) -> String {
+    table_with(story, |_| vec![]).await
+}
+
+/// The same, with further names of the story's world and what stands for them.
+async fn table_with<S: Scenario>(story: &S, own_names: impl Fn(&S::World) -> Vec<(String, String)>) -> String {
     let stack = Stack::deployed();
     let wiretap = Wiretap::start(&stack.endpoint).await.unwrap();
     let world = story.world(&wiretap.endpoint()).await.unwrap_or_else(|error| panic!("{}: {error}", story.name()));
@@ -18,6 +23,8 @@ async fn table_of(story: &impl Scenario) -> String {
     let mut renames = vec![(own.as_str(), "http://aws"), (address.as_str(), "http://aws")];
     renames.push((of_queues.as_str(), "http://localhost:4566"));
     renames.extend(stack.resources.iter().map(|(logical, physical)| (bare(physical), logical.as_str())));
+    let own_names = own_names(&world);
+    renames.extend(own_names.iter().map(|(name, stands)| (name.as_str(), stands.as_str())));
     // An attempt that the SDK made again on a slow machine is no call of ours.
     let calls: Vec<_> = distinct(&wiretap.records()).into_iter().cloned().collect();
     calls_table(&calls, &renames)
@@ -26,6 +33,15 @@ async fn table_of(story: &impl Scenario) -> String {
 /// The last part of an ARN or address.
 fn bare(physical: &str) -> &str {
     physical.rsplit([':', '/']).next().unwrap_or(physical)
+}
+
+#[tokio::test]
+async fn a_batch_of_a_stream_costs_these_calls() {
+    let mut tables = String::new();
+    for story in &event_relay::STORIES {
+        tables.extend([story.name(), "\n", &table_of(story).await, "\n"]);
+    }
+    assert_eq!(tables, include_str!("figures/event-relay.txt"));
 }
 
 #[tokio::test]
@@ -66,4 +82,22 @@ async fn a_route_of_the_catalog_costs_these_calls() {
         tables.extend([story.name(), "\n", &table, "\n"]);
     }
     assert_eq!(tables, include_str!("figures/catalog-routes.txt"));
+}
+
+#[tokio::test]
+async fn a_certificate_costs_these_calls() {
+    let mut tables = String::new();
+    for story in &jitr::STORIES {
+        tables.extend([story.name(), "\n", &table_with(story, jitr::World::renames).await, "\n"]);
+    }
+    assert_eq!(tables, include_str!("figures/jitr.txt"));
+}
+
+#[tokio::test]
+async fn an_event_of_presence_costs_these_calls() {
+    let mut tables = String::new();
+    for story in &presence::STORIES {
+        tables.extend([story.name(), "\n", &table_of(story).await, "\n"]);
+    }
+    assert_eq!(tables, include_str!("figures/presence.txt"));
 }

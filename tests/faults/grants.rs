@@ -6,8 +6,9 @@ use loam_kit::Stack;
 use loam_kit::wiretap::{Account, Call, Grants, Names, Scenario, Wiretap, two_way};
 use serde_json::Value;
 
+use crate::jitr_api::Routes;
 use crate::soil_sweep::{Silence, Tables};
-use crate::{catalog, catalog_routes, soil_alerts, telemetry};
+use crate::{catalog, catalog_routes, event_relay, jitr, presence, soil_alerts, telemetry};
 
 /// The calls of a story without faults.
 async fn calls_of<S: Scenario>(story: &S) -> Vec<Call> {
@@ -58,6 +59,15 @@ fn assert_exact_but(function: &str, calls: &[Call], elsewhere: impl Fn(&str) -> 
 }
 
 #[tokio::test]
+async fn event_relay_may_do_exactly_what_it_does() {
+    let mut calls = Vec::new();
+    for story in &event_relay::STORIES {
+        calls.extend(calls_of(story).await);
+    }
+    assert_exact("EventRelay", &calls);
+}
+
+#[tokio::test]
 async fn soil_alerts_may_do_exactly_what_it_does() {
     let mut calls = Vec::new();
     for story in &soil_alerts::STORIES {
@@ -98,4 +108,42 @@ async fn the_catalogs_routes_may_do_exactly_what_they_do() {
     // The key of cursors is made once in a stack's life: by whichever test comes first.
     let key = |unused: &str| unused.starts_with("dynamodb:PutItem") && unused.contains("HttpTable");
     assert_exact_but("CatalogApi", &calls, key);
+}
+
+#[tokio::test]
+async fn jitrs_routes_may_do_exactly_what_they_do() {
+    assert_exact("JitrApi", &calls_of(&Routes::All).await);
+}
+
+#[tokio::test]
+async fn jitr_may_do_exactly_what_it_does() {
+    let mut calls = Vec::new();
+    for story in &jitr::STORIES {
+        calls.extend(calls_of(story).await);
+    }
+    assert_exact("Jitr", &calls);
+}
+
+/// The calls of presence's stories that come by one of its functions.
+async fn of_presence(by: presence::By) -> Vec<Call> {
+    let mut calls = Vec::new();
+    for story in presence::STORIES.iter().filter(|story| story.by == by) {
+        calls.extend(calls_of(story).await);
+    }
+    calls
+}
+
+#[tokio::test]
+async fn presence_may_do_exactly_what_it_does() {
+    assert_exact("Presence", &of_presence(presence::By::Rule).await);
+}
+
+#[tokio::test]
+async fn presence_delayed_may_do_exactly_what_it_does() {
+    assert_exact("PresenceDelayed", &of_presence(presence::By::Queue).await);
+}
+
+#[tokio::test]
+async fn presence_api_may_do_exactly_what_it_does() {
+    assert_exact("PresenceApi", &of_presence(presence::By::Api).await);
 }

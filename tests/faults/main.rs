@@ -6,12 +6,17 @@
 
 mod catalog;
 mod catalog_routes;
+mod event_relay;
 mod figures;
 mod grants;
 mod http;
+mod jitr;
+mod jitr_api;
+mod presence;
 mod soil_alerts;
 mod soil_sweep;
 mod telemetry;
+mod things;
 
 use std::time::Duration;
 

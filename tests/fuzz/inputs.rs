@@ -12,9 +12,10 @@ use serde_json::Value;
 const LONGEST: usize = 2_000;
 
 /// Good inputs of parsers that no sample event holds.
-const MORE: [&str; 7] = [
+const MORE: [&str; 8] = [
     r#"{"path":"humidity","threshold":35}"#,
     r#"{"path":"a.b","direction":"above","threshold":5,"clear":4.5,"breaches":2,"of":3,"clears":2,"reminderSeconds":60,"cooldownSeconds":1,"noDataSeconds":60,"enabled":false}"#,
+    r#"{"id":"t1.7","type":"thing.active","thing":"t1","at":1598536072677,"epoch":1,"data":{"certificateId":"0"}}"#,
     r#"{"keptBy":"soil-alerts","code":"not-utf8","detail":"no UTF-8","keptAt":1598536072700,"event":{"payload":"/w=="}}"#,
     r#"{"keptBy":"telemetry","code":"too-late","detail":"","indexes":[0,2],"keptAt":-1,"event":null}"#,
     "device/soilSensor1/devicePayload",

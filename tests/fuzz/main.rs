@@ -95,4 +95,7 @@ each_parser! {
     nothing_breaks_the_parser_of_points: 4,
     nothing_breaks_the_parser_of_alert_rules: 5,
     nothing_breaks_the_parser_of_kept_events: 6,
+    nothing_breaks_the_parser_of_certificates: 7,
+    nothing_breaks_the_parser_of_certificate_events: 8,
+    nothing_breaks_the_parser_of_stream_records: 9,
 }

@@ -2,7 +2,13 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use loam_domain::{DeviceMessage, Measure, Readings, ThingName, Timestamp, Topic};
+use event_relay::event::Told;
+use jitr::certificate::{Authority, Certificate};
+use jitr::checks::flaws;
+use jitr::event::Message;
+use jitr::name::thing_name;
+use jitr::profile::{Profile, ProfileDocument};
+use loam_domain::{DeviceMessage, Event, Measure, Readings, ThingName, Timestamp, Topic};
 use loam_runtime::KeptEvent;
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
@@ -17,7 +23,7 @@ pub(crate) struct Parser {
 
 const RECEIVED: Timestamp = Timestamp::from_millis(1_598_536_072_700);
 
-pub(crate) const PARSERS: [Parser; 7] = [
+pub(crate) const PARSERS: [Parser; 10] = [
     Parser { name: "device-message", parse: device_message },
     Parser { name: "readings", parse: readings },
     Parser { name: "measure", parse: measure },
@@ -25,6 +31,9 @@ pub(crate) const PARSERS: [Parser; 7] = [
     Parser { name: "points", parse: points },
     Parser { name: "rule-spec", parse: rule_spec },
     Parser { name: "kept-event", parse: kept_event },
+    Parser { name: "certificate", parse: certificate },
+    Parser { name: "certificate-event", parse: certificate_event },
+    Parser { name: "stream-record", parse: stream_record },
 ];
 
 /// The input is the event itself, or else its payload; what comes out are the payload's very bytes.
@@ -109,6 +118,61 @@ fn kept_event(input: &[u8]) -> bool {
     let written = serde_json::to_vec(&kept).unwrap();
     assert_eq!(serde_json::from_slice::<KeptEvent>(&written).unwrap(), kept);
     true
+}
+
+/// The CA of the certificates that mutation begins with.
+const CA: &str = include_str!("../../functions/jitr/tests/certificates/ca.pem");
+
+/// How the ids of those begin that it signed and that have no flaw.
+const SIGNED: [&str; 6] = ["28c457f6", "2c013105", "43b11bb7", "fa6f937f", "42d035e5", "98c0173b"];
+
+/// The input is a certificate in PEM form, or in DER. What is without flaws is one that the CA signed: the very ones that
+/// mutation begins with. What names a thing names one that may be.
+fn certificate(input: &[u8]) -> bool {
+    let der = format!("-----BEGIN CERTIFICATE-----\n{}\n-----END CERTIFICATE-----\n", STANDARD.encode(input));
+    let (authority, profile) = (Authority::from_pem(CA).unwrap(), Profile::check(open_profile()).unwrap());
+    let mut good = false;
+    for pem in [&*String::from_utf8_lossy(input), &der] {
+        let Ok(certificate) = Certificate::from_pem(pem) else { continue };
+        if flaws(&certificate, &authority, RECEIVED).is_empty() {
+            assert!(SIGNED.contains(&&certificate.id[..8]), "{} passes for signed", certificate.id);
+        }
+        if let Ok(name) = thing_name(&certificate, &profile, "call") {
+            assert!(ThingName::parse(name.as_str()).is_ok());
+        }
+        good = true;
+    }
+    good
+}
+
+fn open_profile() -> ProfileDocument {
+    serde_json::from_value(json!({"enabled": true})).unwrap()
+}
+
+/// What is understood is written and understood again as the same.
+fn certificate_event(input: &[u8]) -> bool {
+    let text = String::from_utf8_lossy(input);
+    let Ok(message) = Message::parse(&text) else { return false };
+    if let Message::Recheck(recheck) = &message {
+        assert_eq!(Message::parse(&serde_json::to_string(recheck).unwrap()).unwrap(), message);
+    }
+    true
+}
+
+/// The input is a stream's record, or else the text of an event of the thing `t1`; what is told is read back the same.
+fn stream_record(input: &[u8]) -> bool {
+    let text = String::from_utf8_lossy(input);
+    let around = json!({"eventName": "INSERT", "dynamodb": {"Keys": {"thing": {"S": "t1"}, "item": {"S": "event#"}},
+        "NewImage": {"event": {"S": text}}}});
+    let records = [serde_json::from_slice(input).unwrap_or_default(), around];
+    let told = records.iter().filter_map(|record| Told::of(record).ok().flatten());
+    told.map(|told| {
+        let written = serde_json::to_string(&told.event).unwrap();
+        assert_eq!(serde_json::from_str::<Event>(&written).unwrap(), told.event);
+        assert!(told.bytes() > told.message.len());
+    })
+    .count()
+        > 0
 }
 
 fn event(topic: &str, payload: &[u8]) -> Value {

@@ -2,6 +2,8 @@
 #![expect(clippy::unwrap_used, reason = "a panic is how a test fails")]
 
 mod authorization;
+mod device_policy;
 mod second_stack;
 mod soil;
+mod wire;
 mod world;

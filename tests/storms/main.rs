@@ -10,3 +10,4 @@ mod line;
 mod malformed;
 mod nothing_lost;
 mod sending;
+mod streams;

@@ -1,5 +1,7 @@
 //! What can be typed after `cargo xtask`.
 
+use std::path::PathBuf;
+
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::elf::Architecture;
@@ -33,6 +35,8 @@ pub(crate) enum Verb {
     Soak(SoakOptions),
     /// Measure the release builds and print one table; nothing is asserted
     Bench(BenchOptions),
+    /// Let the devices of a certificate authority join by themselves, here or on AWS
+    RegisterCa(RegisterCaOptions),
     /// Delete a stack with everything that it keeps
     Destroy(StackOptions),
     /// Hand over again what lies in a stack's dead-letter queues
@@ -132,6 +136,19 @@ pub(crate) struct BenchOptions {
     /// Compare with the TLS library aws-lc too; its C code takes minutes to build
     #[arg(long)]
     pub(crate) aws_lc: bool,
+}
+
+#[derive(Args)]
+pub(crate) struct RegisterCaOptions {
+    /// PEM file: the CA's certificate (default: the local AWS's development CA)
+    #[arg(long, required_if_eq("aws", "true"), requires = "key")]
+    pub(crate) ca: Option<PathBuf>,
+    /// PEM file: the CA's private key, which stays on this machine; it signs the proof that AWS wants
+    #[arg(long, required_if_eq("aws", "true"), requires = "ca")]
+    pub(crate) key: Option<PathBuf>,
+    /// Register it in your AWS account (ordinary credentials) even while a local AWS runs
+    #[arg(long)]
+    pub(crate) aws: bool,
 }
 
 #[derive(Args)]

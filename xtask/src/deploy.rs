@@ -49,11 +49,23 @@ fn arguments(stack: &str, parameters: &[String]) -> Vec<String> {
     fixed.map(str::to_owned).chain(parameters.iter().cloned()).collect()
 }
 
+/// How things come to the stack.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Joining {
+    /// They are made in the registry, ready to connect: what most tests want.
+    Seeded,
+    /// By just-in-time registration, as in the field: only their certificates are made.
+    ByThemselves,
+}
+
 /// Makes the things' certificates and writes `stack.json`: all that a program needs to use this stack.
-pub(crate) fn furnish(project: &Project, local: &LocalAws, keys: &Keys) -> Result<Value, Failure> {
+pub(crate) fn furnish(project: &Project, local: &LocalAws, keys: &Keys, joining: Joining) -> Result<Value, Failure> {
     let mut stack = local.describe(project, keys)?;
-    let policy = output(&stack, "DevicePolicyName")?;
-    let mut seeded = local.seed(project, keys, &policy, &[THINGS.as_slice(), &[OWN_THING]].concat())?;
+    let things = [THINGS.as_slice(), &[OWN_THING]].concat();
+    let mut made = match joining {
+        Joining::Seeded => local.seed(project, keys, &output(&stack, "DevicePolicyName")?, &things)?,
+        Joining::ByThemselves => local.invite(project, keys, &things)?,
+    };
     if let Some(about) = stack.as_object_mut() {
         about.insert("stack".into(), local.stack.clone().into());
         about.insert("endpoint".into(), local.endpoint().into());
@@ -64,7 +76,7 @@ pub(crate) fn furnish(project: &Project, local: &LocalAws, keys: &Keys) -> Resul
         about.insert("staging".into(), local.folder.display().to_string().into());
         about.insert("python".into(), Venv::Emulator.program(project, "python").display().to_string().into());
         about.insert("emulatorLog".into(), local.log("emulator.log").display().to_string().into());
-        about.insert("things".into(), seeded.get_mut("things").map(Value::take).unwrap_or_default());
+        about.insert("things".into(), made.get_mut("things").map(Value::take).unwrap_or_default());
         let (id, secret) = (&keys.access_key_id, &keys.secret_access_key);
         about.insert("admin".into(), serde_json::json!({ "accessKeyId": id, "secretAccessKey": secret }));
     }

@@ -113,6 +113,17 @@ impl LocalAws {
         python::ask(project, "things: keys and certificates", command)
     }
 
+    /// Makes a development CA whose devices join by themselves, its profile, and for each of `things` a certificate that
+    /// AWS has never seen; once.
+    pub(crate) fn invite(&self, project: &Project, keys: &Keys, things: &[&str]) -> Result<Value, Failure> {
+        let mut command = python::verb(project, "invite");
+        command.args(["--endpoint", &self.endpoint(), "--stack", &self.stack, "--things", &things.join(",")]);
+        command.args(["--mqtt-port", &self.mqtt_port.to_string(), "--out"]).arg(self.things());
+        command.arg("--state").arg(self.state());
+        keys.give_to(&mut command, &self.endpoint());
+        python::ask(project, "things: a CA, its profile, certificates", command)
+    }
+
     /// Ensures the person `name` in the user pool and signs in; the answer tells where the token lies. Without mail.
     pub(crate) fn person(
         &self,

@@ -80,6 +80,9 @@ fn shown(source: &str, line: &str) -> Option<(Style, String)> {
     let message = text("message").unwrap_or_default();
     match text("level").as_deref() {
         Some("WARN" | "ERROR") => Some((TROUBLE, format!("device    {source}  {message}"))),
+        // An attempt that was turned away says its reason's code; a device that has joined says what it is.
+        Some(_) | None if text("code").is_some() => Some((ARCHIVED, format!("joining   {source}  {message}"))),
+        Some(_) | None if message == "description published" => Some((READING, format!("joined    {source}"))),
         Some(_) | None => {
             let humidity = text("humidity").or_else(|| text("humidity.percent"))?;
             Some((READING, format!("reading   {source}  humidity {humidity}")))
@@ -124,6 +127,15 @@ mod tests {
     fn an_archived_object_is_shown_with_its_key() {
         let archived = r#"{"kind":"archived","bucket":"b","key":"device/a/devicePayload/1","bytes":95}"#;
         assert_eq!(line("watch", archived).unwrap(), "archived  device/a/devicePayload/1 (95 bytes)");
+    }
+
+    #[test]
+    fn a_device_that_joins_is_seen_to_wait_and_to_arrive() {
+        let waits = r#"{"level":"INFO","code":"closed","message":"registration is under way; next try in 1.4 s"}"#;
+        let shown = line("soilSensor1", waits).unwrap();
+        assert_eq!(shown, "joining   soilSensor1  registration is under way; next try in 1.4 s");
+        let arrives = r#"{"level":"INFO","message":"description published","topic":"loam/soilSensor1/describe"}"#;
+        assert_eq!(line("soilSensor1", arrives).unwrap(), "joined    soilSensor1");
     }
 
     #[test]

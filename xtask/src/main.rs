@@ -1,5 +1,5 @@
 //! The project's verbs, run as `cargo xtask <verb>` from anywhere in the repository: `up`, `down` and `token` (Loam on
-//! this machine), `test`, `soak`, `build` (for AWS), `bench`, `destroy` and `replay` (a stack, here or on AWS).
+//! this machine), `test`, `soak`, `build` (for AWS), `bench`, `destroy`, `replay` and `register-ca` (here or on AWS).
 //!
 //! It starts programs and reads what they say; it knows no AWS API. What has to talk to AWS is a verb of the Python
 //! package in `local/`.
@@ -68,6 +68,7 @@ fn dispatch(verb: Verb) -> Result<ExitCode, Failure> {
         Verb::Build(options) => lambda::run(&project, options.arch),
         Verb::Soak(options) => soak::run(&project, &options),
         Verb::Bench(options) => bench::run(&project, &options),
+        Verb::RegisterCa(options) => remote::register_ca(&project, &options),
         Verb::Destroy(options) => remote::destroy(&project, &options),
         Verb::Replay(options) => remote::replay(&project, &options),
         Verb::Member(options) => remote::member(&project, &options),

@@ -45,7 +45,7 @@ pub(crate) fn print(
         ("the HTTP API", operator.url.clone()),
         ("an operator's token", format!("{} (an hour; then: cargo xtask token)", operator.token_file(project.root()))),
         ("call the API", operator.curl(project.root())),
-        ("be the fourth sensor", format!("{device} {} --interval 10", own.join(" "))),
+        ("join as the fourth sensor", format!("{device} {} --interval 10", own.join(" "))),
         ("logs", format!("{}/", here(&local.folder.join("log")))),
         ("stop", stop.to_owned()),
     ] {

@@ -6,7 +6,7 @@ use std::process::{Command, ExitCode};
 use crate::build::{self, Metadata};
 use crate::cli::TestOptions;
 use crate::counts::Counts;
-use crate::deploy;
+use crate::deploy::{self, Joining};
 use crate::emulator::LocalAws;
 use crate::failure::Failure;
 use crate::keys::hide_the_persons_own;
@@ -63,7 +63,7 @@ pub(crate) fn deployed<'a>(
     let local = LocalAws { folder: folder.to_path_buf(), port, mqtt_port, stack: stack.to_owned(), email };
     let mut session = Session::new(project, local, None)?;
     let keys = session.ensure_emulator(false)?;
-    session.ensure_deployed(&staging, &keys)?;
+    session.ensure_deployed(&staging, &keys, Joining::Seeded)?;
     Ok(session)
 }
 

@@ -5,7 +5,7 @@ use std::process::Command;
 
 use serde_json::Value;
 
-use crate::deploy;
+use crate::deploy::{self, Joining};
 use crate::emulator::{self, LocalAws};
 use crate::failure::Failure;
 use crate::group::Started;
@@ -48,7 +48,12 @@ impl<'a> Session<'a> {
     }
 
     /// Deploys unless exactly this is deployed; answers with what is in `stack.json`.
-    pub(crate) fn ensure_deployed(&mut self, staging: &Staging, keys: &Keys) -> Result<Value, Failure> {
+    pub(crate) fn ensure_deployed(
+        &mut self,
+        staging: &Staging,
+        keys: &Keys,
+        joining: Joining,
+    ) -> Result<Value, Failure> {
         let wanted = staging.fingerprint(&deploy::parameters(&self.local))?;
         if self.running.deployed == wanted {
             terminal::note("  same  template and programs are unchanged: nothing to deploy");
@@ -57,7 +62,7 @@ impl<'a> Session<'a> {
                 .map_err(|error| Failure::new("unexpected-answer", format!("stack.json cannot be read: {error}")));
         }
         deploy::deploy(self.project, &self.local, staging, keys)?;
-        let stack = deploy::furnish(self.project, &self.local, keys)?;
+        let stack = deploy::furnish(self.project, &self.local, keys, joining)?;
         self.running.deployed = wanted;
         self.end_found(WATCH);
         self.running.save(&self.local.folder)?;

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use crate::build::{self, Metadata};
 use crate::cli::UpOptions;
-use crate::deploy::THINGS;
+use crate::deploy::{Joining, THINGS};
 use crate::devices;
 use crate::emulator::LocalAws;
 use crate::failure::Failure;
@@ -44,7 +44,7 @@ pub(crate) fn run(project: &Project, options: &UpOptions) -> Result<ExitCode, Fa
     let staging = Staging::fill(project, &metadata, &folder)?;
     let mut session = Session::new(project, local(folder, options), earlier)?;
     let keys = session.ensure_emulator(options.detach)?;
-    let stack = session.ensure_deployed(&staging, &keys)?;
+    let stack = session.ensure_deployed(&staging, &keys, Joining::ByThemselves)?;
     // Before the sensors, so that their first reading, a dry one, is not missed.
     let watch = watch(&session, &keys);
     session.ensure_member(WATCH, watch)?;

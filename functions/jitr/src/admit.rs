@@ -15,6 +15,7 @@ use crate::profile::SecondCertificate;
 use crate::reason::Reason;
 use crate::register::Way;
 use crate::registry::{Created, Description};
+use crate::revoke::Connection;
 
 /// What came of a claim on a name, or on a place in a thing's record.
 pub(crate) enum Claim {
@@ -96,8 +97,7 @@ impl Handler {
                     self.facts.things.certificate_retiring(&record.thing, other, way.worker.now).await?;
                 }
                 SecondCertificate::Replace => {
-                    self.retire(&record.thing, other, way.worker.now).await?;
-                    self.connections.close(&record.thing).await?;
+                    self.retire(&record.thing, other, Connection::Ends, way.worker.now).await?;
                 }
                 SecondCertificate::Refuse => {}
             }

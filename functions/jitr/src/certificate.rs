@@ -119,8 +119,7 @@ impl Certificate {
     pub fn is_signed_by(&self, authority: &Authority) -> bool {
         match (whole(&self.der), whole(&authority.der)) {
             (Ok(own), Ok(ca)) => {
-                own.signature_algorithm == own.tbs_certificate.signature
-                    && own.verify_signature(Some(ca.public_key())).is_ok()
+                names_its_algorithm_twice(&self.der, &own) && own.verify_signature(Some(ca.public_key())).is_ok()
             }
             _ => false,
         }
@@ -159,6 +158,23 @@ fn whole(der: &[u8]) -> Result<X509Certificate<'_>, Unreadable> {
         Ok(([], certificate)) => Ok(certificate),
         _ => Err(Unreadable),
     }
+}
+
+/// Whether the algorithm that stands outside of the signed part stands in it, byte for byte: else the same signature would
+/// hold for certificates with other bytes, and so with other ids. Source: RFC 5280, section 4.1.1.2.
+fn names_its_algorithm_twice(der: &[u8], certificate: &X509Certificate<'_>) -> bool {
+    let signed: &[u8] = certificate.tbs_certificate.as_ref();
+    // Tag and length of the outermost sequence; its length is short, or says how many bytes it takes.
+    let head = match der.get(1) {
+        Some(long) if long & 0x80 != 0 => 2 + usize::from(long & 0x7f),
+        Some(_) | None => 2,
+    };
+    let rest = der.get(head + signed.len()..).unwrap_or_default();
+    let length = rest.get(1).filter(|length| **length < 0x80).map_or(0, |length| 2 + usize::from(*length));
+    let outer = rest.get(..length).unwrap_or_default();
+    !outer.is_empty()
+        && certificate.signature_algorithm == certificate.tbs_certificate.signature
+        && signed.windows(outer.len()).any(|inner| inner == outer)
 }
 
 fn field(subject: &X509Name<'_>, oid: &Oid<'_>) -> Field {

@@ -124,7 +124,7 @@ fn principal_changed(event: Event) -> Option<PrincipalChanged> {
     if event.kind != EventType::PresencePrincipalChanged {
         return None;
     }
-    let certificate = CertificateId::parse(event.data.get("principalIdentifier")?.as_str()?).ok()?;
+    let certificate = CertificateId::parse(event.data.get("principal")?.as_str()?).ok()?;
     Some(PrincipalChanged { thing: event.thing?, certificate })
 }
 
@@ -168,7 +168,7 @@ mod tests {
     #[test]
     fn only_a_changed_principal_is_an_event_for_this_queue() {
         let event = |kind: &str, principal: &str| {
-            let data = json!({"principalIdentifier": principal});
+            let data = json!({"principal": principal});
             json!({"id": "t1.1", "type": kind, "thing": "t1", "at": 1, "epoch": 1, "data": data}).to_string()
         };
         let read = Message::parse(&event("presence.principal-changed", &id("a"))).unwrap();

@@ -26,6 +26,8 @@ mod rechecks;
 mod register;
 mod registry;
 mod revoke;
+#[cfg(test)]
+mod sample_events;
 
 pub use config::{ApiConfig, Config};
 pub use connections::Connections;

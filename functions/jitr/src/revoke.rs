@@ -12,6 +12,15 @@ use crate::handler::{Done, Handler};
 /// minutes" within which AWS ends the connections of a certificate that is not active.
 const MOST_LOOKS: u8 = 10;
 
+/// What becomes of the connection when a certificate goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Connection {
+    /// It is the newer certificate's.
+    Stays,
+    /// It may be the old certificate's: the device comes back with the newer one.
+    Ends,
+}
+
 impl Handler {
     /// The thing connected with another certificate: those that wait for this one to take their place are retired.
     pub(crate) async fn principal_changed(
@@ -26,7 +35,7 @@ impl Handler {
         }
         let retiring = record.live().filter(|id| record.status_of(id) == Some(CertificateState::Retiring));
         for id in retiring {
-            self.retire(&change.thing, id, now).await?;
+            self.retire(&change.thing, id, Connection::Stays, now).await?;
         }
         Ok(Done::Nothing)
     }
@@ -36,11 +45,15 @@ impl Handler {
         &self,
         thing: &ThingName,
         id: &CertificateId,
+        connection: Connection,
         now: Timestamp,
     ) -> Result<(), JitrFailure> {
         let registry = &self.facts.registry;
         if let Some(description) = registry.certificate(id).await? {
             registry.set_status(id, CertificateStatus::Inactive).await?;
+            if connection == Connection::Ends {
+                self.connections.close(thing).await?;
+            }
             for policy in self.policies.iter() {
                 registry.detach_policy(policy, &description.arn).await?;
             }

@@ -3,13 +3,29 @@
 The table of gaps, with AWS's own documentation as the source of the behaviour, is in local/README.md.
 """
 
+from importlib import import_module
+
+# In this order: a later one may build on what an earlier one replaced.
+GAPS = (
+    "rule_actions",
+    "asynchronous",
+    "batch_actions",
+    "fan_out",
+    "streams",
+    "routes",
+    "listener",
+    "transport",
+    "alarm_queries",
+    "exclusive",
+    "sessions",
+    "certificates",
+    "connections",
+    "registry_resources",
+    "thing_version",
+)
+
 
 def install() -> None:
     """Put every gap's replacement in place. Call it once, before the emulator serves."""
-    from loam_local.extension import (
-        alarm_queries, asynchronous, batch_actions, certificates, connections, exclusive, fan_out, listener,
-        registry_resources, routes, rule_actions, sessions, streams, thing_version, transport)
-
-    for gap in (rule_actions, asynchronous, batch_actions, fan_out, streams, routes, listener, transport,
-                alarm_queries, exclusive, sessions, certificates, connections, registry_resources, thing_version):
-        gap.install()
+    for gap in GAPS:
+        import_module(f"loam_local.extension.{gap}").install()

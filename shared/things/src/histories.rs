@@ -1,9 +1,8 @@
 //! Laws that hold whatever is wanted of a thing, in any order and as often as may be.
 //!
-//! Some histories run with every test run; `LOAM_HISTORIES=10000` says how many.
+//! 256 histories run with every test run; `PROPTEST_CASES=10000` says how many.
 
 use loam_domain::{Event, EventType, Timestamp};
-use loam_kit::number_of;
 use proptest::collection::vec;
 use proptest::prelude::*;
 
@@ -122,8 +121,6 @@ fn version_of(event: &Event) -> u64 {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(number_of("LOAM_HISTORIES", 1_000)))]
-
     #[test]
     fn any_order_and_repetition_of_intents_keeps_the_laws(
         history in vec((intents(), prop_oneof![Just(i64::MIN), 0_i64..50, Just(i64::MAX)]), 0..40)

@@ -5,10 +5,13 @@ use http_body_util::{BodyExt as _, Empty};
 use hyper::Request;
 use hyper_util::client::legacy::Client;
 use hyper_util::rt::TokioExecutor;
+use loam_device::{Device, Identity, Options};
 use loam_domain::CertificateId;
 use rcgen::{
     BasicConstraints, CertificateParams, CertifiedIssuer, DistinguishedName, DnType, IsCa, KeyPair, KeyUsagePurpose,
 };
+
+use crate::Stack;
 
 /// A certificate authority of a test's own, registered in the local AWS as AWS wants it.
 pub struct Authority {
@@ -70,14 +73,39 @@ impl Authority {
     pub async fn present(&self, pem: &str) -> CertificateId {
         let register = self.iot.register_certificate().certificate_pem(pem).ca_certificate_pem(self.issuer.pem());
         let made = register.status(CertificateStatus::Inactive).send().await.unwrap();
-        let id = made.certificate_id.unwrap();
+        let id = CertificateId::parse(&made.certificate_id.unwrap()).unwrap();
+        self.make_pending(&id).await;
+        id
+    }
+
+    /// Puts a registered certificate into the state PENDING_ACTIVATION, which no operation of AWS does.
+    ///
+    /// # Panics
+    /// When the local AWS refuses.
+    pub async fn make_pending(&self, id: &CertificateId) {
         let request = Request::put(format!("{}{id}", self.door)).body(Empty::<Bytes>::new()).unwrap();
         let client = Client::builder(TokioExecutor::new()).build_http();
         let answer = client.request(request).await.unwrap();
         let status = answer.status();
         let body = answer.into_body().collect().await.unwrap().to_bytes();
         assert!(status.is_success(), "{status}: {}", String::from_utf8_lossy(&body));
-        CertificateId::parse(&id).unwrap()
+    }
+}
+
+impl Stack {
+    /// Connects a device with an active certificate, both as PEM, and waits until it is there.
+    ///
+    /// # Panics
+    /// When the broker does not let it in.
+    pub async fn device(&self, thing: &str, certificate: &str, key: &str) -> Device {
+        let client = Client::builder(TokioExecutor::new()).build_http::<Empty<Bytes>>();
+        let root_ca = format!("{}/_ministack/iot/ca.pem", self.endpoint).parse().unwrap();
+        let root_ca = client.get(root_ca).await.unwrap().into_body().collect().await.unwrap().to_bytes();
+        let (certificate, key) = (certificate.as_bytes(), key.as_bytes());
+        let identity = Identity::from_pem(thing, "localhost", self.mqtt_port, &root_ca, certificate, key).unwrap();
+        let device = Device::connect(&identity, Options::default()).unwrap();
+        device.connected().await.unwrap();
+        device
     }
 }
 

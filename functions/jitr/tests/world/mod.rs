@@ -6,7 +6,7 @@ use aws_sdk_iot::types::CertificateStatus;
 use jitr::profile::{Profile, ProfileDocument};
 use jitr::{By, Config, Handler, Ledger, Profiles, Standing};
 use loam_domain::{CertificateId, ThingName};
-use loam_kit::{Authority, Inbox, Stack, now};
+use loam_kit::{Authority, DeadLetterQueue, Inbox, Stack, now};
 use loam_runtime::{BatchItem, Invocation};
 use loam_things::{ThingRecord, Things};
 use serde_json::{Value, json};
@@ -22,6 +22,7 @@ pub(crate) struct World {
     pub(crate) things: Things,
     pub(crate) iot: aws_sdk_iot::Client,
     pub(crate) policy: String,
+    connections: aws_sdk_iotdataplane::Client,
     admin: aws_config::SdkConfig,
 }
 
@@ -46,6 +47,7 @@ impl World {
             iot: aws_sdk_iot::Client::new(&admin),
             policy: config.device_policies[0].clone(),
             handler: Handler::new(&stack.role_of(function, &stack.endpoint).await, config),
+            connections: aws_sdk_iotdataplane::Client::new(&admin),
             admin,
         }
     }
@@ -122,6 +124,26 @@ impl World {
             Some(Standing::Refused(_, reasons)) => reasons.into_iter().map(|reason| reason.as_str()).collect(),
             _ => vec![],
         }
+    }
+
+    /// Puts a certificate that AWS knows back to where it was after its first connect, as if it had been deleted and had
+    /// come again.
+    pub(crate) async fn make_pending(&self, certificate: &CertificateId) {
+        self.authority.make_pending(certificate).await;
+    }
+
+    /// Whether AWS says that the client is not connected; false also while it does not answer.
+    pub(crate) async fn is_gone(&self, client: &str) -> bool {
+        match self.connections.get_connection().client_id(client).send().await {
+            Ok(answer) => !answer.connected,
+            Err(error) => error.as_service_error().is_some_and(|error| error.is_resource_not_found_exception()),
+        }
+    }
+
+    /// A kept message that speaks of the thing.
+    pub(crate) async fn kept(&self, thing: &ThingName) -> Option<Value> {
+        let queue = DeadLetterQueue::new(&self.admin, Stack::deployed().output("JitrDeadLetters"));
+        queue.about(thing.as_str()).await.pop()
     }
 
     /// A mailbox for the events of a thing.

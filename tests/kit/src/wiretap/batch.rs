@@ -11,7 +11,7 @@ use super::call::{Call, Service};
 /// The answer that gives all entries of a batch back; for a call that is no such batch, that of throttling.
 ///
 /// DynamoDB: `UnprocessedItems` and `UnprocessedKeys` have the form of the request's `RequestItems` (API Reference,
-/// BatchWriteItem and BatchGetItem). SQS: `Failed` has an entry for each (API Reference, BatchResultErrorEntry).
+/// BatchWriteItem and BatchGetItem). SQS and SNS: `Failed` has an entry for each (API Reference, BatchResultErrorEntry).
 pub(super) fn unprocessed(call: &Call) -> Answer {
     let body: Value = serde_json::from_slice(&call.body).unwrap_or_default();
     let items = || body.get("RequestItems").cloned().unwrap_or_default();
@@ -25,10 +25,24 @@ pub(super) fn unprocessed(call: &Call) -> Answer {
             });
             success(&json!({ "Successful": [], "Failed": failed.collect::<Vec<_>>() }))
         }
+        (Service::Sns, "PublishBatch") => unpublished(&call.body),
         _no_batch => throttled(&call.service),
     }
 }
 
 fn success(body: &Value) -> Answer {
     Response::new(Full::new(Bytes::from(body.to_string())))
+}
+
+/// SNS's answer that none of the messages was taken. Ids are those of the caller's own making: digits and letters.
+fn unpublished(body: &[u8]) -> Answer {
+    let entry = |name: &str| name.starts_with("PublishBatchRequestEntries.member.") && name.ends_with(".Id");
+    let failed = form_urlencoded::parse(body).filter(|(name, _)| entry(name)).map(|(_, id)| {
+        format!("<member><Id>{id}</Id><Code>InternalError</Code><SenderFault>false</SenderFault></member>")
+    });
+    let failed: String = failed.collect();
+    let result = format!("<PublishBatchResult><Successful/><Failed>{failed}</Failed></PublishBatchResult>");
+    let space = "http://sns.amazonaws.com/doc/2010-03-31/";
+    let body = format!("<PublishBatchResponse xmlns=\"{space}\">{result}</PublishBatchResponse>");
+    Response::new(Full::new(Bytes::from(body)))
 }
