@@ -2,16 +2,18 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use aws_sdk_dynamodb::types::AttributeValue;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use catalog::{Config, Handler};
 use loam_domain::{CertificateId, ThingName, Timestamp};
 use loam_kit::wiretap::Scenario;
-use loam_kit::{DeadLetterQueue, Stack, now, unique_thing};
+use loam_kit::{DeadLetterQueue, Stack, now, twin_of_table, unique_thing};
 use loam_runtime::{BatchItem, Invocation};
 use loam_things::twins::{Twin, Twins};
 use loam_things::{Registration, RetirementOrder, Things};
 use serde_json::{Value, json};
+use tokio::sync::OnceCell;
 
 use crate::catalog_routes::{Request, Who};
 use crate::{survives_crashes, survives_strain};
@@ -62,17 +64,25 @@ pub(crate) const STORIES: [Story; 4] = [
     },
 ];
 
-/// A thing that is registered and active.
+/// A thing that is registered and active, in records of which no deployed function hears, and in a copy of its record
+/// where the handlers look.
 pub(crate) struct Thing {
     pub(crate) name: ThingName,
-    pub(crate) things: Things,
+    unheard: Things,
+    tables: aws_sdk_dynamodb::Client,
+    of_the_stack: String,
     at: Timestamp,
 }
 
+/// The records of this process's things: a table without a stream.
+static UNHEARD: OnceCell<String> = OnceCell::const_new();
+
 impl Thing {
     pub(crate) async fn new(stack: &Stack, purpose: &str) -> Self {
-        let table = stack.resources.get("ThingsTable").unwrap().clone();
-        let (things, name, at) = (Things::new(&stack.admin().await, table), unique_thing(purpose), now());
+        let (admin, of_the_stack) = (stack.admin().await, stack.resources.get("ThingsTable").unwrap().clone());
+        let unheard = UNHEARD.get_or_init(|| twin_of_table(&admin, &of_the_stack)).await.clone();
+        let tables = aws_sdk_dynamodb::Client::new(&admin);
+        let (unheard, name, at) = (Things::new(&admin, unheard), unique_thing(purpose), now());
         let certificate = CertificateId::parse(&format!("{:0>64}", hex(name.as_str()))).unwrap();
         let registration = Registration {
             certificate: certificate.clone(),
@@ -83,9 +93,33 @@ impl Thing {
             initial_desired: None,
             max_devices: None,
         };
-        things.register(&name, registration, at).await.unwrap();
-        things.certificate_activated(&name, &certificate, at).await.unwrap();
-        Self { name, things, at }
+        unheard.register(&name, registration, at).await.unwrap();
+        unheard.certificate_activated(&name, &certificate, at).await.unwrap();
+        let thing = Self { name, unheard, tables, of_the_stack, at };
+        thing.copy().await;
+        thing
+    }
+
+    /// Brings the record to where the handlers look.
+    async fn copy(&self) {
+        let text = |text: &str| AttributeValue::S(text.to_owned());
+        let record = self.tables.get_item().table_name(UNHEARD.get().unwrap()).consistent_read(true);
+        let record = record.key("thing", text(self.name.as_str())).key("item", text("record")).send().await.unwrap();
+        let put = self.tables.put_item().table_name(&self.of_the_stack).set_item(record.item);
+        put.send().await.unwrap();
+    }
+
+    async fn begins_to_retire(&self) {
+        let awaiting = BTreeSet::from(["catalog".to_owned(), "others".to_owned()]);
+        let order = RetirementOrder { by: "fault".to_owned(), awaiting, expected_version: None };
+        self.unheard.begin_retirement(&self.name, order, self.at).await.unwrap();
+        self.copy().await;
+    }
+
+    /// Who has not acknowledged, once it retires.
+    async fn awaiting(&self, stack: &Stack) -> Option<BTreeSet<String>> {
+        let things = Things::new(&stack.admin().await, self.of_the_stack.clone());
+        things.get(&self.name).await.unwrap().unwrap().retirement.map(|retirement| retirement.awaiting)
     }
 
     /// The queue's message.
@@ -180,9 +214,7 @@ impl Scenario for Story {
             operator.send(Who::Operator, "PUT", &format!("/v1/groups/{group}/things/{}", thing.name), None).await?;
         }
         if self.batch.contains(&Said::Retiring) {
-            let awaiting = BTreeSet::from(["catalog".to_owned(), "others".to_owned()]);
-            let order = RetirementOrder { by: "fault".to_owned(), awaiting, expected_version: None };
-            thing.things.begin_retirement(&thing.name, order, now()).await.unwrap();
+            thing.begins_to_retire().await;
         }
         let (admin, config) = (stack.admin().await, config(&stack));
         Ok(World {
@@ -206,7 +238,7 @@ impl Scenario for Story {
     }
 
     async fn state(&self, world: &World) -> Result<Left, String> {
-        let record = world.thing.things.get(&world.thing.name).await.unwrap().unwrap();
+        let awaiting = world.thing.awaiting(&world.stack).await;
         let group = if self.grouped {
             let operator = Request::stage(&world.stack).await;
             operator.send(Who::Operator, "GET", &format!("/v1/groups/{}", world.group), None).await?
@@ -218,7 +250,7 @@ impl Scenario for Story {
         let twin = world.twins.get(&world.thing.name).await.unwrap();
         Ok(Left {
             twin: twin.as_ref().map(Twin::document).map(|document| without(document, &world.thing.name)),
-            awaiting: record.retirement.map(|retirement| retirement.awaiting),
+            awaiting,
             group: group.get("members").cloned().unwrap_or_default(),
             refused: kept.into_iter().map(code).collect(),
         })

@@ -58,7 +58,8 @@ impl Request {
         };
         let event = api_event(&format!("{method} /v1/test"), path, sub, groups, body);
         let call = Call { request_id: "fault".to_owned(), now: now(), deadline: now().plus_millis(29_000) };
-        let answer = Box::pin(loam_http::answer(self.router.clone(), serde_json::from_value(event).unwrap(), call)).await;
+        let answer =
+            Box::pin(loam_http::answer(self.router.clone(), serde_json::from_value(event).unwrap(), call)).await;
         let status = answer.status();
         let body = to_bytes(answer.into_body(), 10_000_000).await.unwrap();
         let body: Value = serde_json::from_slice(&body).unwrap_or_default();
@@ -100,12 +101,18 @@ const READ: Story = Story {
 const WRITE: Story = Story { who: Who::Operator, method: "PUT", ..READ };
 
 /// Every route; those that read the fleet come last.
-pub(crate) const STORIES: [Story; 13] = [
+pub(crate) const STORIES: [Story; 14] = [
     Story { name: "GET things: a member of 1", path: "/v1/things?limit=1", ..READ },
     Story {
         name: "GET things: a member of 250, a filter, a page of 50",
         path: "/v1/things?filter=deviceId%20!%3D%20'x'",
         things: 250,
+        ..READ
+    },
+    Story {
+        name: "GET things: a member of 3, a page of 1 with its cursor",
+        path: "/v1/things?limit=1",
+        things: 3,
         ..READ
     },
     Story { name: "GET things: a stranger", who: Who::Stranger, path: "/v1/things", ..READ },
@@ -147,7 +154,7 @@ pub(crate) const STORIES: [Story; 13] = [
 impl Story {
     /// The same with few things, all in the stack's own tables and under the function's role.
     pub(crate) fn in_the_stack(&self) -> Self {
-        Self { own_fleet: false, things: 1, ..*self }
+        Self { own_fleet: false, things: self.things.min(3), ..*self }
     }
 
     /// Whether it reads the whole fleet.
@@ -210,10 +217,10 @@ impl Scenario for Story {
             let place = format!("/v1/groups/{group}/things/{}", thing.name);
             operator.send(Who::Operator, "PUT", &place, None).await?;
         }
-        let world = World { request, operator, thing: thing.name, group };
         // The key that seals cursors is made once in the life of a stack and read once in an environment's.
-        let _warm = world.request.send(Who::Stranger, "GET", "/v1/things?cursor=AAAA", None).await;
-        Ok(world)
+        let environment = if self.own_fleet { &request } else { &operator };
+        let _warm = environment.send(Who::Stranger, "GET", "/v1/things?cursor=AAAA", None).await;
+        Ok(World { request, operator, thing: thing.name, group })
     }
 
     async fn deliver(&self, world: &World) -> Result<(), String> {
