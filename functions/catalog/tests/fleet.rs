@@ -20,9 +20,6 @@ use loam_things::LifeCycle;
 use loam_things::twins::{Notes, PresenceView, RecordView, ShadowView, Twin};
 use serde_json::{Map, Value, json};
 
-/// How often each request is measured.
-const ROUNDS: usize = 5;
-
 /// The `at`th thing of the fleet: every tenth is dry, every hundredth is called Küche.
 fn twin(at: usize) -> Twin {
     let kitchen = at % 100 == 7;
@@ -122,14 +119,14 @@ impl Fleet {
 
     /// Asks some times; prints the middle time and what was read, and answers the count.
     async fn measured(&self, what: &str, operator: bool, query: &str) -> u64 {
-        let (mut millis, mut last) = (Vec::new(), Value::Null);
-        for _ in 0..ROUNDS {
+        let (mut millis, mut last, rounds) = (Vec::new(), Value::Null, number_of("LOAM_ROUNDS", 3));
+        for _ in 0..rounds {
             let began = Instant::now();
             last = self.list(operator, query).await;
             millis.push(began.elapsed().as_millis());
         }
         millis.sort_unstable();
-        let (read, middle) = (&last["read"], millis[ROUNDS / 2]);
+        let (read, middle) = (&last["read"], millis[rounds / 2]);
         println!("| {:>7} | {what:<48} | {middle:>6} | {:>7} | {:>8} |", self.size, read["things"], read["units"]);
         last["count"].as_u64().unwrap()
     }

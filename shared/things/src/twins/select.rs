@@ -12,6 +12,9 @@ use crate::rows::Item;
 /// How many readers go through the fleet side by side.
 const SEGMENTS: i32 = 8;
 
+/// The most things of one answer: about the megabyte that DynamoDB gives anyway, so that no store makes it more.
+const PAGE: i32 = 1_000;
+
 /// A stretch of the fleet, by name.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Span {
@@ -96,7 +99,7 @@ impl Twins {
         wanted: &impl Fn(&Seen) -> bool,
         span: &Span,
     ) -> Result<Chosen, TwinsFailure> {
-        let request = self.client.scan().table_name(&self.table).segment(segment).total_segments(SEGMENTS);
+        let request = self.client.scan().table_name(&self.table).segment(segment).total_segments(SEGMENTS).limit(PAGE);
         let request = request.return_consumed_capacity(ReturnConsumedCapacity::Total);
         let (mut chosen, mut start) = (Chosen::default(), None);
         loop {
