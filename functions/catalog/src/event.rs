@@ -171,10 +171,8 @@ mod tests {
     }
 
     fn shadow(message: Message) -> ShadowView {
-        match message {
-            Message::News(_, Source::Shadow(shadow)) => shadow,
-            other => panic!("{other:?}"),
-        }
+        let Message::News(_, Source::Shadow(shadow)) = message else { panic!("{message:?}") };
+        shadow
     }
 
     #[test]
