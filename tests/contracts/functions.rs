@@ -27,6 +27,8 @@ fn asked_for(logical_id: &str) -> BTreeSet<String> {
         None
     };
     match logical_id {
+        "CatalogApi" => drop(catalog::ApiConfig::from_lookup(&lookup)),
+        "CatalogProjector" => drop(catalog::Config::from_lookup(&lookup)),
         "Jitr" => drop(jitr::Config::from_lookup(&lookup)),
         "JitrApi" => drop(jitr::ApiConfig::from_lookup(&lookup)),
         "Presence" | "PresenceDelayed" => drop(presence::Config::from_lookup(&lookup)),

@@ -14,6 +14,7 @@ use crate::template::{Resource, found, repository, resources, target};
 /// The api functions, by logical id, and what their crates say of their routes. A new one: one line.
 fn documents() -> Vec<(&'static str, OpenApi)> {
     vec![
+        ("CatalogApi", catalog::openapi()),
         ("JitrApi", jitr::api::openapi()),
         ("OnboardingApi", onboarding::openapi()),
         ("PresenceApi", presence::openapi()),

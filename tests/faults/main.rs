@@ -4,6 +4,8 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a panic is how a test fails")]
 #![expect(clippy::print_stdout, reason = "the figures of a run are its result")]
 
+mod catalog;
+mod catalog_routes;
 mod erasures;
 mod event_relay;
 mod figures;

@@ -41,6 +41,8 @@ pub(crate) enum Verb {
     Destroy(StackOptions),
     /// Hand over again what lies in a stack's dead-letter queues
     Replay(ReplayOptions),
+    /// Make a person a member of a thing, or no more one
+    Member(MemberOptions),
 }
 
 #[derive(Args)]
@@ -169,6 +171,21 @@ pub(crate) struct ReplayOptions {
     /// Only say what would be done
     #[arg(long)]
     pub(crate) dry_run: bool,
+}
+
+#[derive(Args)]
+pub(crate) struct MemberOptions {
+    #[command(flatten)]
+    pub(crate) stack: StackOptions,
+    /// The person's mail address, or sub in the user pool
+    #[arg(long)]
+    pub(crate) user: String,
+    /// The thing's name
+    #[arg(long)]
+    pub(crate) thing: String,
+    /// What the person may do; without it the person is no member any more
+    #[arg(long, value_parser = ["owner", "controller", "viewer"])]
+    pub(crate) role: Option<String>,
 }
 
 /// Lambda's names for processors.

@@ -1,9 +1,9 @@
-//! Verbs that the Python package does on the local AWS or in an account: `destroy` and `replay` of a stack, `register-ca`.
+//! Verbs that the Python package does on the local AWS or in an account: `destroy` and `replay` of a stack, `member`, `register-ca`.
 
 use std::path::PathBuf;
 use std::process::{Command, ExitCode};
 
-use crate::cli::{RegisterCaOptions, ReplayOptions, StackOptions};
+use crate::cli::{MemberOptions, RegisterCaOptions, ReplayOptions, StackOptions};
 use crate::emulator::LocalAws;
 use crate::failure::Failure;
 use crate::process;
@@ -27,6 +27,13 @@ pub(crate) fn replay(project: &Project, options: &ReplayOptions) -> Result<ExitC
     let flags = [("--refused", options.refused), ("--dry-run", options.dry_run)];
     let given: Vec<&str> = flags.into_iter().filter(|(_, given)| *given).map(|(flag, _)| flag).collect();
     run(project, "replay", &options.stack, &given)
+}
+
+/// Writes or removes a membership.
+pub(crate) fn member(project: &Project, options: &MemberOptions) -> Result<ExitCode, Failure> {
+    let role: Vec<&str> = options.role.as_deref().map_or_else(|| vec!["--remove"], |role| vec!["--role", role]);
+    let given = [&["--user", &options.user, "--thing", &options.thing][..], &role].concat();
+    run(project, "member", &options.stack, &given)
 }
 
 /// Lets the devices of a CA join by themselves. Without files it is the local AWS's development CA.

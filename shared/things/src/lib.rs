@@ -14,6 +14,7 @@ mod rows;
 mod store;
 #[cfg(test)]
 mod transitions;
+pub mod twins;
 mod write;
 
 pub use erasure::{Erasure, SECOND_LOOK_SECONDS};
