@@ -28,6 +28,8 @@ def _serve(verbs: Any) -> None:
     parser.add_argument("--async-retry-seconds", type=float,
                         default=float(os.environ.get("LAMBDA_ASYNC_RETRY_BASE_SECONDS", "1")),
                         help="wait before the first retry of an asynchronous invocation (AWS: 60; default 1)")
+    parser.add_argument("--deactivation-seconds", type=float, default=60.0,
+                        help="until the sessions of a deactivated certificate end (AWS: a few minutes; default 60)")
     parser.add_argument("--verbose", action="store_true", help="the emulator's own log at INFO instead of WARNING")
 
 
@@ -45,6 +47,30 @@ def _seed(verbs: Any) -> None:
     parser.add_argument("--things", required=True, help="names, separated by commas")
     parser.add_argument("--out", required=True, help="directory for the CA, keys and certificates")
     parser.add_argument("--mqtt-port", type=int, help="default: what the local AWS says, 8883 on AWS")
+
+
+def _authority(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--ca", required=True, help="PEM file: the CA's certificate")
+    parser.add_argument("--key", required=True, help="PEM file: the CA's private key")
+
+
+def _register_ca(verbs: Any) -> None:
+    parser = verbs.add_parser("register-ca", help="let the devices of a CA join by themselves")
+    _endpoint(parser, required=False)
+    _authority(parser)
+    parser.add_argument("--make", action="store_true", help="make a development CA when the two files do not exist")
+
+
+def _certificate(verbs: Any) -> None:
+    parser = verbs.add_parser("certificate", help="issue a device certificate, a good one or one with a flaw")
+    _authority(parser)
+    parser.add_argument("--name", required=True, help="the common name, as a rule the thing's name")
+    parser.add_argument("--out", required=True, help="directory for the certificate and its key")
+    parser.add_argument("--file", help="name of the two files without their endings (default: the common name)")
+    parser.add_argument("--key-type", choices=("p256", "p384", "rsa2048", "rsa1024"), default="p256")
+    parser.add_argument("--dates", choices=("valid", "expired", "not-yet-valid"), default="valid")
+    parser.add_argument("--days", type=float, default=365.0, help="how long it is valid")
+    parser.add_argument("--forged", action="store_true", help="signed by another key under the CA's name")
 
 
 def _describe(verbs: Any) -> None:
@@ -95,7 +121,8 @@ def _logs(verbs: Any) -> None:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="loam_local", description=__doc__)
     verbs = parser.add_subparsers(dest="verb", required=True)
-    for add in (_serve, _admin, _seed, _describe, _watch, _expand, _destroy, _replay, _logs):
+    for add in (_serve, _admin, _seed, _register_ca, _certificate, _describe, _watch, _expand, _destroy, _replay,
+                _logs):
         add(verbs)
     return parser
 
@@ -104,7 +131,7 @@ def main() -> int:
     """Run one verb; print what it returns as JSON, or its failure as one line on standard error."""
     arguments = _parser().parse_args()
     try:
-        result = importlib.import_module(f"loam_local.{arguments.verb}").run(arguments)
+        result = importlib.import_module(f"loam_local.{arguments.verb.replace('-', '_')}").run(arguments)
     except LocalError as error:
         print(f"loam_local {arguments.verb}: {error} [{error.code}]", file=sys.stderr)
         return error.status

@@ -14,12 +14,13 @@ from loam_local.errors import LocalError
 
 def run(arguments: argparse.Namespace) -> dict[str, Any]:
     """Make what is missing and say where keys and certificates lie."""
+    from loam_local import authorities
     from loam_local.pki import Authority
 
     out = Path(arguments.out).resolve()
     iot = aws.client("iot", arguments.endpoint, arguments.region)
-    authority = Authority(out)
-    _register_authority(iot, authority, arguments.stack)
+    authority = Authority.ensure(out)
+    ca = authorities.ensure(iot, authority, auto_register=False, stack=arguments.stack)
     root = _root_ca(arguments.endpoint, out)
     names = [name for name in arguments.things.split(",") if name]
     _require_policy(iot, arguments.policy)
@@ -29,28 +30,10 @@ def run(arguments: argparse.Namespace) -> dict[str, Any]:
     return {
         "endpoint": endpoint.partition(":")[0],
         "port": aws.mqtt_port(arguments.endpoint, arguments.mqtt_port),
-        "caId": _id(authority.pem),
+        "caId": ca,
         "things": [{"thing": name, "cert": str(out / f"{name}.pem.crt"), "key": str(out / f"{name}.private.key"),
                     "rootCa": root and str(root)} for name in names],
     }
-
-
-def _id(pem: str) -> str:
-    from loam_local.pki import certificate_id
-
-    return certificate_id(pem)
-
-
-def _register_authority(iot: Any, authority: Any, stack: str) -> None:
-    """Prove possession of the CA's key with a certificate for the registration code, then register and activate."""
-    try:
-        iot.describe_ca_certificate(certificateId=_id(authority.pem))
-        return
-    except iot.exceptions.ResourceNotFoundException:
-        pass
-    proof, _key = authority.issue(iot.get_registration_code()["registrationCode"])
-    iot.register_ca_certificate(caCertificate=authority.pem, verificationCertificate=proof, setAsActive=True,
-                                allowAutoRegistration=False, tags=[{"Key": "stack", "Value": stack}])
 
 
 def _root_ca(endpoint: str | None, out: Path) -> Path | None:

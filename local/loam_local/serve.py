@@ -69,6 +69,7 @@ def _environment(arguments: argparse.Namespace) -> None:
         "AWS_ENDPOINT_URL": arguments.functions_endpoint or f"http://{_HOST}:{arguments.port}",
         "AWS_EC2_METADATA_DISABLED": "true",
         "LAMBDA_ASYNC_RETRY_BASE_SECONDS": str(arguments.async_retry_seconds),
+        "LOAM_DEACTIVATION_SECONDS": str(arguments.deactivation_seconds),
         "LOG_LEVEL": "INFO" if arguments.verbose else "WARNING",
         "SFTP_ENABLED": "0",
     })

@@ -165,7 +165,8 @@ def local() -> Iterator[Local]:
     """The local AWS, started once, stopped at the end."""
     with tempfile.TemporaryDirectory(prefix="loam-probes-") as folder:
         process, ready = started("--port", str(free_port()), "--mqtt-port", str(free_port()), "--state",
-                                 f"{folder}/state", "--async-retry-seconds", "0.1")
+                                 f"{folder}/state", "--async-retry-seconds", "0.1",
+                                 "--deactivation-seconds", "1")
         try:
             answer = verb("admin", "--endpoint", ready["endpoint"], "--state", folder)
             assert answer.returncode == 0, answer.stderr
