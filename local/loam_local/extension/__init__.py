@@ -7,9 +7,9 @@ The table of gaps, with AWS's own documentation as the source of the behaviour, 
 def install() -> None:
     """Put every gap's replacement in place. Call it once, before the emulator serves."""
     from loam_local.extension import (
-        alarm_queries, asynchronous, batch_actions, certificates, connections, exclusive, fan_out, listener, routes,
-        rule_actions, sessions, transport)
+        alarm_queries, asynchronous, batch_actions, certificates, connections, direct_message, exclusive, fan_out,
+        listener, routes, rule_actions, sessions, transport)
 
     for gap in (rule_actions, asynchronous, batch_actions, fan_out, routes, listener, transport, alarm_queries,
-                exclusive, sessions, certificates, connections):
+                exclusive, sessions, certificates, connections, direct_message):
         gap.install()
