@@ -1,6 +1,8 @@
 #![doc = include_str!("../README.md")]
 
+mod certificate_id;
 mod device_message;
+mod event;
 mod number;
 mod reading;
 mod refusal;
@@ -8,7 +10,9 @@ mod thing_name;
 mod timestamp;
 mod topic;
 
+pub use certificate_id::CertificateId;
 pub use device_message::{DeviceMessage, RuleMessage, thing_of_event};
+pub use event::{Event, EventType, UnknownEventType};
 pub use number::Measure;
 pub use reading::{DeviceClock, Reading, Readings, RefusedReading};
 pub use refusal::{Refusal, RefusalCode};

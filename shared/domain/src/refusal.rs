@@ -28,6 +28,8 @@ pub enum RefusalCode {
     InvalidName,
     /// The topic's thing is no valid thing name, or a reserved one.
     InvalidThingName,
+    /// A certificate's id is not 64 lower-case hexadecimal digits.
+    InvalidCertificateId,
     /// The topic is none of those that the function understands.
     UnknownTopic,
 }
@@ -49,6 +51,7 @@ impl RefusalCode {
             Self::NotANumber => "not-a-number",
             Self::InvalidName => "invalid-name",
             Self::InvalidThingName => "invalid-thing-name",
+            Self::InvalidCertificateId => "invalid-certificate-id",
             Self::UnknownTopic => "unknown-topic",
         }
     }

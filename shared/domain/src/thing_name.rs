@@ -1,6 +1,6 @@
 use std::fmt;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::{Refusal, RefusalCode};
 
@@ -12,8 +12,8 @@ const RESERVED: [&str; 3] = ["device", "lwt", "loam"];
 /// 1 to 128 characters of `[A-Za-z0-9:_-]` (the registry's own rule) and none of Loam's reserved names. The characters
 /// `/ + # $ * ?` are thereby refused: a name becomes a topic level and a policy variable's value.
 /// Source: AWS IoT API reference, `CreateThing`, `thingName`.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
-#[serde(transparent)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
 pub struct ThingName(String);
 
 impl ThingName {
@@ -41,6 +41,20 @@ impl ThingName {
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
+    }
+}
+
+impl TryFrom<String> for ThingName {
+    type Error = Refusal;
+
+    fn try_from(text: String) -> Result<Self, Refusal> {
+        Self::parse(&text)
+    }
+}
+
+impl From<ThingName> for String {
+    fn from(name: ThingName) -> Self {
+        name.0
     }
 }
 
@@ -72,6 +86,13 @@ mod tests {
         for text in ["a/b", "a+", "#", "$aws", "a*", "a?", "a b", "ä", "a\0", "a\n"] {
             assert_eq!(ThingName::parse(text).unwrap_err().code, RefusalCode::InvalidThingName, "{text:?}");
         }
+    }
+
+    #[test]
+    fn a_name_in_json_keeps_the_rules_of_a_name() {
+        assert_eq!(serde_json::from_str::<ThingName>("\"t1\"").unwrap().as_str(), "t1");
+        assert_eq!(serde_json::to_string(&ThingName::parse("t1").unwrap()).unwrap(), "\"t1\"");
+        assert!(serde_json::from_str::<ThingName>("\"a/b\"").is_err());
     }
 
     #[test]

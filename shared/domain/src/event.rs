@@ -1,0 +1,199 @@
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use crate::{ThingName, Timestamp};
+
+/// Something that happened to a thing, as every capability hears of it: the JSON message on the topic `Events`.
+///
+/// ```
+/// # use loam_domain::{Event, EventType};
+/// let text = r#"{"id":"t1.1","type":"thing.registered","thing":"t1","at":1598536072677,"epoch":1,"data":{}}"#;
+/// let event: Event = serde_json::from_str(text)?;
+/// assert_eq!(event.kind, EventType::ThingRegistered);
+/// # Ok::<(), serde_json::Error>(())
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Event {
+    /// Unique, and the same in every repeat: `{thing}.{version}` for what a thing's record went through. A receiver drops
+    /// the second of one id.
+    pub id: String,
+    /// What happened.
+    #[serde(rename = "type")]
+    pub kind: EventType,
+    /// To which thing; `None` only for a refused certificate that names no valid one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub thing: Option<ThingName>,
+    /// When, in milliseconds since the epoch. Never before an earlier event of the same source and thing.
+    pub at: Timestamp,
+    /// The thing's epoch: which owner's time it belongs to, from 1. 0 where there is no thing.
+    pub epoch: u64,
+    /// What belongs to this type; the crate that writes it documents it.
+    #[serde(default)]
+    pub data: Map<String, Value>,
+}
+
+impl Event {
+    /// The message attributes by which a subscription filters: `type`, and `thing` where there is one.
+    pub fn attributes(&self) -> impl Iterator<Item = (&'static str, &str)> {
+        let thing = self.thing.as_ref().map(|thing| ("thing", thing.as_str()));
+        std::iter::once(("type", self.kind.as_str())).chain(thing)
+    }
+}
+
+/// What kind of event it is: a stable word, which subscriptions filter by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "&'static str")]
+pub enum EventType {
+    /// `thing.registered`: a certificate won this name; it may not connect yet.
+    ThingRegistered,
+    /// `thing.active`: its first certificate became active.
+    ThingActive,
+    /// `thing.onboarded`: it described itself for the first time.
+    ThingOnboarded,
+    /// `thing.described`: it described itself again, and something in it was new.
+    ThingDescribed,
+    /// `thing.suspended`: no certificate of it can connect any more.
+    ThingSuspended,
+    /// `thing.resumed`: a suspended thing has an active certificate again.
+    ThingResumed,
+    /// `thing.retiring`: every capability is to erase what it keeps of the thing, and to acknowledge.
+    ThingRetiring,
+    /// `thing.retire-acknowledged`: one capability did.
+    ThingRetireAcknowledged,
+    /// `thing.retired`: all did. Its name and its certificates are never registered again.
+    ThingRetired,
+    /// `certificate.added`: a further certificate of a thing became active.
+    CertificateAdded,
+    /// `certificate.refused`: a certificate was refused and revoked: a security notice.
+    CertificateRefused,
+    /// `certificate.revoked`: a certificate of a thing was revoked: a security notice.
+    CertificateRevoked,
+    /// `certificate.retired`: an old certificate went after a newer one took its place.
+    CertificateRetired,
+    /// `presence.connected`.
+    PresenceConnected,
+    /// `presence.disconnected`.
+    PresenceDisconnected,
+    /// `presence.principal-changed`: it connected with another certificate than the last time.
+    PresencePrincipalChanged,
+}
+
+impl EventType {
+    /// All types, in the order above.
+    pub const ALL: [Self; 16] = [
+        Self::ThingRegistered,
+        Self::ThingActive,
+        Self::ThingOnboarded,
+        Self::ThingDescribed,
+        Self::ThingSuspended,
+        Self::ThingResumed,
+        Self::ThingRetiring,
+        Self::ThingRetireAcknowledged,
+        Self::ThingRetired,
+        Self::CertificateAdded,
+        Self::CertificateRefused,
+        Self::CertificateRevoked,
+        Self::CertificateRetired,
+        Self::PresenceConnected,
+        Self::PresenceDisconnected,
+        Self::PresencePrincipalChanged,
+    ];
+
+    /// Its word, for example `thing.registered`. Renaming one breaks every subscription that filters by it.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::ThingRegistered => "thing.registered",
+            Self::ThingActive => "thing.active",
+            Self::ThingOnboarded => "thing.onboarded",
+            Self::ThingDescribed => "thing.described",
+            Self::ThingSuspended => "thing.suspended",
+            Self::ThingResumed => "thing.resumed",
+            Self::ThingRetiring => "thing.retiring",
+            Self::ThingRetireAcknowledged => "thing.retire-acknowledged",
+            Self::ThingRetired => "thing.retired",
+            Self::CertificateAdded => "certificate.added",
+            Self::CertificateRefused => "certificate.refused",
+            Self::CertificateRevoked => "certificate.revoked",
+            Self::CertificateRetired => "certificate.retired",
+            Self::PresenceConnected => "presence.connected",
+            Self::PresenceDisconnected => "presence.disconnected",
+            Self::PresencePrincipalChanged => "presence.principal-changed",
+        }
+    }
+}
+
+/// A word that is no type of event.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("unknown-event-type: expected one of the words of EventType")]
+pub struct UnknownEventType;
+
+impl TryFrom<String> for EventType {
+    type Error = UnknownEventType;
+
+    fn try_from(word: String) -> Result<Self, UnknownEventType> {
+        Self::ALL.into_iter().find(|kind| kind.as_str() == word).ok_or(UnknownEventType)
+    }
+}
+
+impl From<EventType> for &'static str {
+    fn from(kind: EventType) -> Self {
+        kind.as_str()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use serde_json::json;
+
+    use super::*;
+
+    fn event(thing: Option<&str>) -> Event {
+        Event {
+            id: "t1.2".to_owned(),
+            kind: EventType::CertificateRefused,
+            thing: thing.map(|thing| ThingName::parse(thing).unwrap()),
+            at: Timestamp::from_millis(7),
+            epoch: 1,
+            data: Map::new(),
+        }
+    }
+
+    #[test]
+    fn the_envelope_is_what_subscribers_read() {
+        let text = json!({"id": "t1.2", "type": "certificate.refused", "thing": "t1", "at": 7, "epoch": 1, "data": {}});
+        assert_eq!(serde_json::to_value(event(Some("t1"))).unwrap(), text);
+        assert_eq!(serde_json::from_value::<Event>(text).unwrap(), event(Some("t1")));
+    }
+
+    #[test]
+    fn an_event_of_no_thing_has_no_field_and_no_attribute_for_it() {
+        assert!(serde_json::to_value(event(None)).unwrap().get("thing").is_none());
+        assert_eq!(event(None).attributes().collect::<Vec<_>>(), [("type", "certificate.refused")]);
+        assert_eq!(event(Some("t1")).attributes().last(), Some(("thing", "t1")));
+    }
+
+    #[test]
+    fn every_type_has_a_word_of_its_own_and_is_read_back_from_it() {
+        let words: BTreeSet<_> = EventType::ALL.into_iter().map(EventType::as_str).collect();
+        assert_eq!(words.len(), EventType::ALL.len());
+        for kind in EventType::ALL {
+            assert_eq!(serde_json::to_value(kind).unwrap(), kind.as_str());
+            assert_eq!(serde_json::from_value::<EventType>(kind.as_str().into()).unwrap(), kind);
+        }
+    }
+
+    #[test]
+    fn a_word_that_is_no_type_a_bad_name_and_data_that_is_no_object_are_refused() {
+        let good = serde_json::to_value(event(Some("t1"))).unwrap();
+        for (field, value) in
+            [("type", json!("thing.Registered")), ("thing", json!("a/b")), ("data", json!([])), ("epoch", json!(-1))]
+        {
+            let mut bad = good.clone();
+            bad[field] = value;
+            assert!(serde_json::from_value::<Event>(bad).is_err(), "{field}");
+        }
+    }
+}
