@@ -44,6 +44,11 @@ impl Edge {
         Self { collector: meter::start(name) }
     }
 
+    /// Writes what was counted since the last time; for edges that serve by themselves, once an invocation.
+    pub fn flush(&self) {
+        meter::flush(self.collector);
+    }
+
     /// Serves an asynchronous function: a rule's action or a schedule.
     ///
     /// # Errors
