@@ -71,8 +71,11 @@ fn allowed(folder: &str) -> &'static [&'static str] {
         ["shared", "domain"] => &[],
         ["shared", "query" | "runtime" | "sealed"] => &["loam-domain"],
         ["device"] => &["loam-domain", "loam-sealed"],
-        ["shared", "access"] => &["loam-domain", "loam-http", "loam-runtime"],
-        ["shared", "dead-letters" | "http" | "things"] => &["loam-domain", "loam-runtime"],
+        // A membership counts only beside its thing's record. The other way round nothing is needed: a record knows no people.
+        ["shared", "access"] => &["loam-domain", "loam-http", "loam-runtime", "loam-things"],
+        // `select(filter)`: every capability that acts on many things chooses them in one way.
+        ["shared", "things"] => &["loam-domain", "loam-query", "loam-runtime"],
+        ["shared", "dead-letters" | "http"] => &["loam-domain", "loam-runtime"],
         ["tests", "kit"] => &["loam-device", "loam-domain", "loam-runtime"],
         ["tests"] => &[
             "catalog",

@@ -1,1 +1,13 @@
-//! Who may do what to which thing.
+#![doc = include_str!("../README.md")]
+
+mod decide;
+mod error;
+mod guard;
+mod membership;
+mod store;
+
+pub use decide::{Grant, Standing};
+pub use error::AccessFailure;
+pub use guard::{Controller, Owner, Viewer};
+pub use membership::{Membership, Role};
+pub use store::{Access, MOST_MEMBERSHIPS};
