@@ -3,6 +3,7 @@
 pub mod back_off;
 pub mod chaos;
 mod connection;
+pub mod description;
 mod device;
 mod error;
 mod event;
@@ -17,6 +18,7 @@ mod subscriptions;
 pub mod topics;
 mod wire;
 
+pub use description::Description;
 pub use device::{Device, Subscription};
 pub use error::DeviceError;
 pub use event::{Event, Reason};

@@ -67,13 +67,12 @@ impl Session {
             if settled {
                 attempt = 0;
             }
-            self.report(&event, attempt);
+            let after = self.options.back_off.delay(attempt, fastrand::f64());
+            self.report(&event, attempt, after);
             let _ = self.events.send(event);
             if !self.options.reconnect {
                 return;
             }
-            let after = self.options.back_off.delay(attempt, fastrand::f64());
-            tracing::debug!(thing.name = self.identity.thing(), wait_ms = after.as_millis(), "reconnecting");
             let _ = self.events.send(Event::Reconnecting { after });
             if !self.pause(after).await {
                 return;
@@ -201,8 +200,9 @@ impl Session {
         self.up.send_replace(true);
     }
 
-    fn report(&self, event: &Event, attempt: u32) {
+    fn report(&self, event: &Event, attempt: u32, after: Duration) {
         let thing = self.identity.thing();
+        let next = self.next_try(after);
         match event {
             Event::ConnectionRefused { reason }
                 if !self.ever_connected && attempt < EXPECTED_REFUSALS && reason.is_normal_for_a_new_device() =>
@@ -210,23 +210,30 @@ impl Session {
                 tracing::info!(
                     thing.name = thing,
                     code = reason.code(),
-                    %reason,
-                    "not connected yet: normal while a new device is being registered"
+                    "not connected yet; for a new device: registration is under way; {next}"
                 );
             }
             Event::ConnectionRefused { reason } => {
-                tracing::warn!(thing.name = thing, code = reason.code(), %reason, advice = reason.advice(), "not connected");
+                tracing::warn!(thing.name = thing, code = reason.code(), %reason, advice = reason.advice(), "not connected; {next}");
             }
             Event::Dropped { reason } => {
-                tracing::warn!(thing.name = thing, code = reason.code(), %reason, "connection lost");
+                tracing::warn!(thing.name = thing, code = reason.code(), %reason, "connection lost; {next}");
             }
             Event::TakenOver => {
                 tracing::warn!(
                     thing.name = thing,
-                    "another connection with this client id took over: is its identity used twice?"
+                    "another connection with this client id took over: is its identity used twice? {next}"
                 );
             }
             Event::Connected | Event::Reconnecting { .. } => {}
+        }
+    }
+
+    fn next_try(&self, after: Duration) -> String {
+        if self.options.reconnect {
+            format!("next try in {:.1} s", after.as_secs_f64())
+        } else {
+            "no further try, as asked".to_owned()
         }
     }
 }

@@ -11,6 +11,18 @@ pub fn device_payload(thing: &str) -> String {
     format!("device/{thing}/devicePayload")
 }
 
+/// Where a thing says what it is.
+#[must_use]
+pub fn describe(thing: &str) -> String {
+    format!("loam/{thing}/describe")
+}
+
+/// Where AWS tells a thing what is desired of it and not yet so.
+#[must_use]
+pub fn shadow_delta(thing: &str) -> String {
+    format!("$aws/things/{thing}/shadow/update/delta")
+}
+
 /// Where the broker publishes a thing's last will.
 #[must_use]
 pub fn last_will(thing: &str) -> String {
@@ -69,7 +81,9 @@ mod tests {
     fn a_thing_s_topics_carry_its_name_in_the_second_level() {
         assert_eq!(device_payload("soilSensor1"), "device/soilSensor1/devicePayload");
         assert_eq!(last_will("soilSensor1"), "lwt/soilSensor1");
+        assert_eq!(describe("soilSensor1"), "loam/soilSensor1/describe");
         assert_eq!(shadow_update("soilSensor1"), "$aws/things/soilSensor1/shadow/update");
+        assert_eq!(shadow_delta("soilSensor1"), "$aws/things/soilSensor1/shadow/update/delta");
     }
 
     #[test]

@@ -7,5 +7,5 @@
 mod plan;
 mod run;
 
-pub use plan::{Step, plan};
+pub use plan::{Step, again_and_again, plan};
 pub use run::{Publication, Tally, run};

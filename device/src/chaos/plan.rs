@@ -40,6 +40,12 @@ pub fn plan(seed: u64, messages: usize) -> Vec<Step> {
     steps
 }
 
+/// Every one of `messages` messages once and in order, each followed by the same `disturbance`.
+#[must_use]
+pub fn again_and_again(disturbance: Step, messages: usize) -> Vec<Step> {
+    (0..messages).flat_map(|index| [Step::Publish(index), disturbance]).collect()
+}
+
 fn with_duplicates(messages: usize, random: &mut fastrand::Rng) -> Vec<usize> {
     let mut indices: Vec<_> = (0..messages).collect();
     indices.extend((0..messages.div_ceil(DUPLICATE_ONE_IN)).map(|_| random.usize(0..messages)));
@@ -74,6 +80,12 @@ mod tests {
     #[test]
     fn nothing_to_publish_is_nothing_to_do() {
         assert!(plan(1, 0).is_empty());
+    }
+
+    #[test]
+    fn again_and_again_the_connection_flaps_after_each_message() {
+        let steps = again_and_again(Step::Flap, 2);
+        assert_eq!(steps, [Step::Publish(0), Step::Flap, Step::Publish(1), Step::Flap]);
     }
 
     #[test]

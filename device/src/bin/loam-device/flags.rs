@@ -1,8 +1,9 @@
 //! The command line.
 
+use crate::about::About;
 use clap::{Parser, ValueEnum};
 use loam_device::soil::Rounds;
-use loam_device::{Files, Identity, IdentityError, QoS};
+use loam_device::{Description, Files, Identity, IdentityError, QoS};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -43,6 +44,11 @@ pub(crate) struct Flags {
     /// The same seed gives the same humidities and the same chaos
     #[arg(long, default_value_t = 1)]
     pub(crate) seed: u64,
+    /// Leave without a goodbye, as by a power cut: the broker publishes the last will
+    #[arg(long)]
+    pub(crate) unclean: bool,
+    #[command(flatten)]
+    pub(crate) about: About,
     /// How the log on stderr looks
     #[arg(long = "log-format", value_enum, default_value_t = LogFormat::Compact)]
     pub(crate) log_format: LogFormat,
@@ -55,6 +61,10 @@ pub(crate) enum Mode {
     Soil,
     /// Publish soil readings with duplicates, reorderings, lost connections and take-overs
     Chaos,
+    /// Publish soil readings and lose the connection without a goodbye after each
+    Flap,
+    /// Publish soil readings; after each, a second connection with the same client id takes over and leaves
+    TakeOver,
 }
 
 /// How the log looks.
@@ -75,6 +85,11 @@ impl Flags {
         let files =
             Files { root_ca: self.root_ca.clone(), certificate: self.cert.clone(), private_key: self.private.clone() };
         Identity::load(&self.device_name, &self.endpoint, self.port, &files)
+    }
+
+    /// What the device says of itself.
+    pub(crate) fn description(&self) -> Description {
+        self.about.apply(Description::soil_sensor(&self.device_name, &self.endpoint))
     }
 
     pub(crate) fn rounds(&self) -> Rounds {

@@ -1,5 +1,6 @@
 //! `loam-device`: a correct device to run, to read, and to test against.
 
+mod about;
 mod failure;
 mod flags;
 mod logs;
@@ -9,9 +10,9 @@ use failure::Failure;
 use flags::{Flags, Mode};
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
-use loam_device::chaos::{self, Publication};
+use loam_device::chaos::{self, Publication, Step};
 use loam_device::soil::{self, Readings};
-use loam_device::{Device, DeviceError, Identity, Options, QoS, topics};
+use loam_device::{Device, DeviceError, Identity, Options, QoS, Subscription, description, topics};
 use std::process::ExitCode;
 use std::time::Duration;
 use tokio::signal::unix::{SignalKind, signal};
@@ -32,7 +33,7 @@ async fn main() -> ExitCode {
     }
 }
 
-/// Runs the mode to its end or until somebody stops it, and says goodbye in both cases.
+/// Runs the mode to its end or until somebody stops it, and says goodbye in both cases unless it was told not to.
 async fn run(flags: &Flags) -> Result<(), Failure> {
     let identity = flags.identity()?;
     let device = Device::connect(&identity, Options::default())?;
@@ -40,8 +41,13 @@ async fn run(flags: &Flags) -> Result<(), Failure> {
         outcome = act(flags, &device, &identity) => outcome,
         stopped = asked_to_stop() => stopped.map_err(Failure::Signal),
     };
-    device.disconnect().await;
-    tracing::info!(thing.name = identity.thing(), "disconnected");
+    if flags.unclean {
+        device.power_off().await;
+        tracing::info!(thing.name = identity.thing(), "gone without a goodbye: the broker publishes the last will");
+    } else {
+        device.disconnect().await;
+        tracing::info!(thing.name = identity.thing(), "disconnected");
+    }
     outcome
 }
 
@@ -54,23 +60,52 @@ async fn asked_to_stop() -> std::io::Result<()> {
     }
 }
 
+/// Joins: the first connections may be dropped while the certificate is being registered; then the device listens, says
+/// what it is, and reports.
 async fn act(flags: &Flags, device: &Device, identity: &Identity) -> Result<(), Failure> {
+    let desired = device.subscribe(&topics::shadow_delta(device.thing())).await?;
     device.deliver(&topics::shadow_update(device.thing()), soil::FIRST_MESSAGE.as_bytes(), QoS::AtLeastOnce).await?;
-    match flags.mode {
-        Mode::Soil => soil::run(device, &mut Readings::new(device.thing(), flags.seed), flags.rounds()).await?,
-        Mode::Chaos => chaos(flags, device, identity).await?,
+    if !flags.about.no_describe {
+        description::tell(device, &flags.description()).await?;
     }
-    Ok(())
+    tokio::select! {
+        outcome = report(flags, device, identity) => outcome.map_err(Failure::Device),
+        () = hear(device, desired) => Ok(()),
+    }
+}
+
+async fn report(flags: &Flags, device: &Device, identity: &Identity) -> Result<(), DeviceError> {
+    let plan: fn(u64, usize) -> Vec<Step> = match flags.mode {
+        Mode::Soil => {
+            return soil::run(device, &mut Readings::new(device.thing(), flags.seed), flags.rounds()).await;
+        }
+        Mode::Chaos => chaos::plan,
+        Mode::Flap => |_seed, messages| chaos::again_and_again(Step::Flap, messages),
+        Mode::TakeOver => |_seed, messages| chaos::again_and_again(Step::TakeOver, messages),
+    };
+    disturbed(flags, device, identity, plan).await
+}
+
+/// Says that something is desired of the device. What, it does not say: a log is no place for it.
+async fn hear(device: &Device, mut desired: Subscription) {
+    while let Some(message) = desired.recv().await {
+        tracing::info!(thing.name = device.thing(), bytes = message.payload.len(), "another state is desired");
+    }
 }
 
 /// One plan over all rounds, or for ever one plan after the other.
-async fn chaos(flags: &Flags, device: &Device, identity: &Identity) -> Result<(), DeviceError> {
+async fn disturbed(
+    flags: &Flags,
+    device: &Device,
+    identity: &Identity,
+    plan: fn(u64, usize) -> Vec<Step>,
+) -> Result<(), DeviceError> {
     let rounds = flags.rounds();
     let batch = if rounds.number == 0 { CHAOS_BATCH } else { rounds.number };
     let mut readings = Readings::new(device.thing(), flags.seed);
     for seed in flags.seed.. {
         let messages = kept_while_offline(device, &mut readings, batch, rounds.interval);
-        let steps = chaos::plan(seed, messages.len());
+        let steps = plan(seed, messages.len());
         let tally = chaos::run(device, identity, &steps, &messages, rounds.interval).await?;
         tracing::info!(
             thing.name = device.thing(),
@@ -78,7 +113,7 @@ async fn chaos(flags: &Flags, device: &Device, identity: &Identity) -> Result<()
             published = tally.published,
             flaps = tally.flaps,
             take_overs = tally.take_overs,
-            "chaos done"
+            "disturbances done"
         );
         if rounds.number != 0 {
             break;
