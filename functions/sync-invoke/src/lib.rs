@@ -1,1 +1,24 @@
-//! Call a device over HTTP and get its answer.
+#![doc = include_str!("../README.md")]
+
+mod answer;
+mod config;
+mod deadline;
+mod direct;
+mod handler;
+mod problem;
+mod progress;
+pub mod published;
+mod python_json;
+mod request;
+mod routes;
+pub mod session;
+mod target;
+
+pub use answer::{Answer, AnswerTopic, DONE, Verdict, judge};
+pub use config::{Config, DeliveryMode};
+pub use deadline::{LONGEST_WAIT, budget};
+pub use handler::{Called, Invoker, Request};
+pub use progress::{Delivery, Outcome, Progress};
+pub use request::{LARGEST_PAYLOAD, wrapped};
+pub use routes::{Api, routes};
+pub use target::{BadTarget, Prefix, Target};
