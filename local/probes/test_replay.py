@@ -37,6 +37,17 @@ Resources:
     Properties:
       InlineCode: "def handler(event, context): return None"
       Events: {{Messages: {{Type: SQS, Properties: {{Queue: !GetAtt Work.Arn, Enabled: false}}}}}}
+  Things:
+    Type: AWS::DynamoDB::Table
+    Properties:
+      BillingMode: PAY_PER_REQUEST
+      StreamSpecification: {{StreamViewType: NEW_IMAGE}}
+      AttributeDefinitions: [{{AttributeName: item, AttributeType: S}}]
+      KeySchema: [{{AttributeName: item, KeyType: HASH}}]
+  Halting:
+    Type: AWS::Serverless::Function
+    Properties:
+      InlineCode: "def handler(event, context): return {{'batchItemFailures': [{{'itemIdentifier': '1'}}]}}"
   SoilDeadLetters: {{Type: AWS::SQS::Queue}}
   Work:
     Type: AWS::SQS::Queue
@@ -240,6 +251,53 @@ def test_a_record_without_its_event_stays(local: Local, stack: dict[str, str]) -
     del letter["requestPayload"]
     _put(local, stack, letter)
     assert "left: record-without-event" in _replayed(local, stack, status=_STUCK)
+
+
+def _given_up(local: Local, stack: dict[str, str], function: str, **changed: str) -> dict[str, Any]:
+    """The letter about two new items of the table, as Lambda sends it; an item stands before them and one behind."""
+    dynamodb, streams = local.client("dynamodb"), local.client("dynamodbstreams")
+    items = [local.name("event") for _ in range(4)]
+    for item in items:
+        dynamodb.put_item(TableName=stack["Things"], Item={"item": {"S": item}})
+    stream = dynamodb.describe_table(TableName=stack["Things"])["Table"]["LatestStreamArn"]
+    shard = streams.describe_stream(StreamArn=stream)["StreamDescription"]["Shards"][0]["ShardId"]
+    start = streams.get_shard_iterator(StreamArn=stream, ShardId=shard, ShardIteratorType="TRIM_HORIZON")
+    records = streams.get_records(ShardIterator=start["ShardIterator"])["Records"]
+    numbers = {record["dynamodb"]["Keys"]["item"]["S"]: record["dynamodb"]["SequenceNumber"] for record in records}
+    return {"requestContext": {"functionArn": f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:{function}"},
+            "DDBStreamBatchInfo": {"shardId": shard, "streamArn": stream, "batchSize": 2,
+                                   "startSequenceNumber": numbers[items[1]],
+                                   "endSequenceNumber": numbers[items[2]]} | changed,
+            "probe": items[1:3]}
+
+
+def test_a_batch_of_a_stream_that_was_given_up_is_read_from_the_stream(local: Local, stack: dict[str, str]) -> None:
+    letter = _given_up(local, stack, stack["SoilAlerts"])
+    _put(local, stack, letter)
+    assert "1 records read from the stream, function invoked" in _replayed(local, stack)
+    (event,) = _seen(local, stack, letter["probe"][0])
+    assert [record["dynamodb"]["Keys"]["item"]["S"] for record in event["Records"]] == letter["probe"]
+    assert {record["eventName"] for record in event["Records"]} == {"INSERT"}
+
+
+def test_a_batch_whose_records_the_stream_has_no_more_stays(local: Local, stack: dict[str, str]) -> None:
+    _put(local, stack, _given_up(local, stack, stack["SoilAlerts"], startSequenceNumber="1".zfill(21)))
+    assert "left: records-gone" in _replayed(local, stack, status=_STUCK)
+
+
+@pytest.mark.parametrize(("changed", "code"), [
+    ({"startSequenceNumber": "x"}, "record-without-place"),
+    ({"streamArn": f"arn:aws:dynamodb:{REGION}:{ACCOUNT}:table/of-another/stream/now"}, "table-gone (of-another)"),
+])
+def test_a_batch_of_no_stream_of_the_stack_stays(local: Local, stack: dict[str, str], changed: dict[str, str],
+                                                 code: str) -> None:
+    _put(local, stack, _given_up(local, stack, stack["SoilAlerts"], **changed))
+    assert f"left: {code}" in _replayed(local, stack, status=_STUCK)
+
+
+def test_a_batch_of_which_a_part_fails_again_stays(local: Local, stack: dict[str, str]) -> None:
+    _put(local, stack, _given_up(local, stack, stack["Halting"]))
+    assert "left: not-accepted (batchItemFailures)" in _replayed(local, stack, status=_STUCK)
 
 
 def test_refused_events_stay_counted_by_code_and_are_not_stuck(local: Local, stack: dict[str, str]) -> None:

@@ -6,6 +6,7 @@ mod device_policy;
 mod documents;
 mod functions;
 mod nothing_is_lost;
+mod openapi;
 mod operations;
 mod rules;
 mod template;

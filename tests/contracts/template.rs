@@ -10,17 +10,22 @@ pub(crate) struct Resource {
 
 /// The template as CloudFormation gets it.
 pub(crate) fn resources(kind: &str) -> Vec<Resource> {
+    let resources = found(kind);
+    assert!(!resources.is_empty(), "the template has no {kind}: this test would prove nothing");
+    resources
+}
+
+/// The same, where there may be none.
+pub(crate) fn found(kind: &str) -> Vec<Resource> {
     let expanded = expanded();
     let all = expanded.pointer("/cloudformation/Resources").and_then(Value::as_object).unwrap();
     let of_kind = all.iter().filter(|(_, resource)| resource.get("Type").is_some_and(|found| found == kind));
-    let resources: Vec<_> = of_kind
+    of_kind
         .map(|(id, resource)| Resource {
             id: id.clone(),
             properties: resource.get("Properties").cloned().unwrap_or_default(),
         })
-        .collect();
-    assert!(!resources.is_empty(), "the template has no {kind}: this test would prove nothing");
-    resources
+        .collect()
 }
 
 /// The template as it is written.

@@ -3,7 +3,7 @@
 use loam_kit::Stack;
 use loam_kit::wiretap::{Scenario, Wiretap, calls_table, distinct};
 
-use crate::{soil_alerts, telemetry};
+use crate::{catalog, catalog_routes, soil_alerts, telemetry};
 
 /// The table of a story's delivery, with the stack's own names for its resources.
 async fn table_of(story: &impl Scenario) -> String {
@@ -44,4 +44,26 @@ async fn a_batch_of_telemetry_costs_these_calls() {
         tables.extend([story.name(), "\n", &table_of(story).await, "\n"]);
     }
     assert_eq!(tables, include_str!("figures/telemetry.txt"));
+}
+
+#[tokio::test]
+async fn news_of_a_thing_cost_these_calls() {
+    let mut tables = String::new();
+    for story in &catalog::STORIES {
+        tables.extend([story.name(), "\n", &table_of(story).await, "\n"]);
+    }
+    assert_eq!(tables, include_str!("figures/catalog.txt"));
+}
+
+#[tokio::test]
+async fn a_route_of_the_catalog_costs_these_calls() {
+    let mut tables = String::new();
+    for story in &catalog_routes::STORIES {
+        let table = table_of(story).await;
+        // A fleet of its own has a name by chance, always of the same length.
+        let own = table.find("twin-").and_then(|at| table.get(at..at + "twin-".len() + 32)).unwrap_or("-").to_owned();
+        let table = table.replace(&own, if own == "-" { "-" } else { "a twin of TwinsTable" });
+        tables.extend([story.name(), "\n", &table, "\n"]);
+    }
+    assert_eq!(tables, include_str!("figures/catalog-routes.txt"));
 }

@@ -4,8 +4,11 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a panic is how a test fails")]
 #![expect(clippy::print_stdout, reason = "the figures of a run are its result")]
 
+mod catalog;
+mod catalog_routes;
 mod figures;
 mod grants;
+mod http;
 mod soil_alerts;
 mod soil_sweep;
 mod telemetry;

@@ -23,6 +23,8 @@ pub(crate) enum Verb {
     Up(UpOptions),
     /// End what `up --detach` left running
     Down,
+    /// A fresh token for the HTTP API of what `up` runs; makes the person first, if need be
+    Token(TokenOptions),
     /// Run the tests, on a local AWS of their own
     Test(TestOptions),
     /// Build the functions for AWS into target/lambda/, ready for `sam deploy`
@@ -35,6 +37,8 @@ pub(crate) enum Verb {
     Destroy(StackOptions),
     /// Hand over again what lies in a stack's dead-letter queues
     Replay(ReplayOptions),
+    /// Make a person a member of a thing, or no more one
+    Member(MemberOptions),
 }
 
 #[derive(Args)]
@@ -57,6 +61,16 @@ pub(crate) struct UpOptions {
     /// Seconds between two readings of a sensor
     #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u64).range(1..=86_400))]
     pub(crate) interval: u64,
+}
+
+#[derive(Args)]
+pub(crate) struct TokenOptions {
+    /// Who: letters, digits, hyphens
+    #[arg(long, default_value = "operator")]
+    pub(crate) name: String,
+    /// A group to be in (may be given several times); `operators` for the person `operator`
+    #[arg(long)]
+    pub(crate) group: Vec<String>,
 }
 
 #[derive(Args)]
@@ -140,6 +154,21 @@ pub(crate) struct ReplayOptions {
     /// Only say what would be done
     #[arg(long)]
     pub(crate) dry_run: bool,
+}
+
+#[derive(Args)]
+pub(crate) struct MemberOptions {
+    #[command(flatten)]
+    pub(crate) stack: StackOptions,
+    /// The person's mail address, or sub in the user pool
+    #[arg(long)]
+    pub(crate) user: String,
+    /// The thing's name
+    #[arg(long)]
+    pub(crate) thing: String,
+    /// What the person may do; without it the person is no member any more
+    #[arg(long, value_parser = ["owner", "controller", "viewer"])]
+    pub(crate) role: Option<String>,
 }
 
 /// Lambda's names for processors.

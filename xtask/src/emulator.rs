@@ -113,6 +113,21 @@ impl LocalAws {
         python::ask(project, "things: keys and certificates", command)
     }
 
+    /// Ensures the person `name` in the user pool and signs in; the answer tells where the token lies. Without mail.
+    pub(crate) fn person(
+        &self,
+        project: &Project,
+        keys: &Keys,
+        name: &str,
+        groups: &[String],
+    ) -> Result<Value, Failure> {
+        let mut command = python::verb(project, "user");
+        command.args(["--endpoint", &self.endpoint(), "--stack", &self.stack, "--name", name, "--state"]);
+        command.arg(self.state()).args(groups.iter().flat_map(|group| ["--group", group]));
+        keys.give_to(&mut command, &self.endpoint());
+        python::ask(project, &format!("{name}: sign in"), command)
+    }
+
     /// The folder of keys and certificates.
     pub(crate) fn things(&self) -> PathBuf {
         self.folder.join("things")

@@ -1,5 +1,5 @@
-//! The project's verbs, run as `cargo xtask <verb>` from anywhere in the repository: `up` and `down` (Loam on this
-//! machine), `test`, `soak`, `build` (for AWS), `bench`, `destroy` and `replay` (a stack, here or on AWS).
+//! The project's verbs, run as `cargo xtask <verb>` from anywhere in the repository: `up`, `down` and `token` (Loam on
+//! this machine), `test`, `soak`, `build` (for AWS), `bench`, `destroy` and `replay` (a stack, here or on AWS).
 //!
 //! It starts programs and reads what they say; it knows no AWS API. What has to talk to AWS is a verb of the Python
 //! package in `local/`.
@@ -36,6 +36,7 @@ mod tail;
 mod template;
 mod terminal;
 mod test_levels;
+mod token;
 mod up;
 mod venv;
 
@@ -62,11 +63,13 @@ fn dispatch(verb: Verb) -> Result<ExitCode, Failure> {
     match verb {
         Verb::Up(options) => up::run(&project, &options),
         Verb::Down => down::run(&project),
+        Verb::Token(options) => token::run(&project, &options),
         Verb::Test(options) => run_levels::run(&project, &options),
         Verb::Build(options) => lambda::run(&project, options.arch),
         Verb::Soak(options) => soak::run(&project, &options),
         Verb::Bench(options) => bench::run(&project, &options),
         Verb::Destroy(options) => remote::destroy(&project, &options),
         Verb::Replay(options) => remote::replay(&project, &options),
+        Verb::Member(options) => remote::member(&project, &options),
     }
 }

@@ -13,6 +13,7 @@ use crate::failure::Failure;
 use crate::keys::{Keys, REGION};
 use crate::project::{Project, write_private};
 use crate::terminal;
+use crate::token::Caller;
 
 const HEADING: Style = Style::new().bold();
 
@@ -23,6 +24,7 @@ pub(crate) fn print(
     stack: &Value,
     keys: &Keys,
     metadata: &Metadata,
+    operator: &Caller,
     detached: bool,
 ) -> Result<(), Failure> {
     let exports = local.folder.join("env.sh");
@@ -40,6 +42,9 @@ pub(crate) fn print(
         ("its keys, for any AWS tool", format!(". {}", here(&exports))),
         ("what was archived", format!("aws s3 ls --recursive s3://{bucket}")),
         ("what is deployed", here(&local.folder.join(deploy::STACK_FILE))),
+        ("the HTTP API", operator.url.clone()),
+        ("an operator's token", format!("{} (an hour; then: cargo xtask token)", operator.token_file(project.root()))),
+        ("call the API", operator.curl(project.root())),
         ("be the fourth sensor", format!("{device} {} --interval 10", own.join(" "))),
         ("logs", format!("{}/", here(&local.folder.join("log")))),
         ("stop", stop.to_owned()),

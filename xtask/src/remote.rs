@@ -1,8 +1,8 @@
-//! Verbs about a stack that the Python package does: `destroy` and `replay`, on the local AWS or in an account.
+//! Verbs about a stack that the Python package does: `destroy`, `replay` and `member`, on the local AWS or in an account.
 
 use std::process::ExitCode;
 
-use crate::cli::{ReplayOptions, StackOptions};
+use crate::cli::{MemberOptions, ReplayOptions, StackOptions};
 use crate::emulator::LocalAws;
 use crate::failure::Failure;
 use crate::process;
@@ -26,6 +26,13 @@ pub(crate) fn replay(project: &Project, options: &ReplayOptions) -> Result<ExitC
     let flags = [("--refused", options.refused), ("--dry-run", options.dry_run)];
     let given: Vec<&str> = flags.into_iter().filter(|(_, given)| *given).map(|(flag, _)| flag).collect();
     run(project, "replay", &options.stack, &given)
+}
+
+/// Writes or removes a membership.
+pub(crate) fn member(project: &Project, options: &MemberOptions) -> Result<ExitCode, Failure> {
+    let role: Vec<&str> = options.role.as_deref().map_or_else(|| vec!["--remove"], |role| vec!["--role", role]);
+    let given = [&["--user", &options.user, "--thing", &options.thing][..], &role].concat();
+    run(project, "member", &options.stack, &given)
 }
 
 fn run(project: &Project, verb: &str, options: &StackOptions, flags: &[&str]) -> Result<ExitCode, Failure> {

@@ -12,7 +12,7 @@ pub(crate) enum Level {
     Pure,
     /// Template and code fit together; static analysis of the template; probes of the local AWS
     Contract,
-    /// Each function's handler against the local AWS
+    /// Each function's handler, and what writes tables for several, against the local AWS
     Handler,
     /// Devices and callers against the whole stack
     Journey,
@@ -90,6 +90,7 @@ impl Level {
             (ACROSS, "logs") => Self::Logs,
             (ACROSS, "fuzz") => Self::Pure,
             (ACROSS, _) => Self::Contract,
+            (_, "handler") => Self::Handler,
             (package, _) if functions.contains(&package) => Self::Handler,
             _ => Self::Pure,
         }

@@ -23,6 +23,7 @@ use crate::session::Session;
 use crate::staging::Staging;
 use crate::state::Running;
 use crate::terminal::{self, Progress};
+use crate::token::{self, Caller};
 use crate::venv::Venv;
 
 /// `target/local`.
@@ -52,7 +53,8 @@ pub(crate) fn run(project: &Project, options: &UpOptions) -> Result<ExitCode, Fa
         let sensor = devices::sensor(&metadata, &session.local, thing, seed, options.interval);
         session.ensure_member(thing, sensor)?;
     }
-    next_steps::print(project, &session.local, &stack, &keys, &metadata, options.detach)?;
+    let operator = Caller::sign_in(project, &session.local, &keys, token::OPERATOR, &[])?;
+    next_steps::print(project, &session.local, &stack, &keys, &metadata, &operator, options.detach)?;
     stay_or_follow(session, options.detach)
 }
 

@@ -22,10 +22,10 @@ def record(settings: dict[str, Any], invocation: Any, condition: str) -> None:
     kind = "OnSuccess" if condition == "Success" else "OnFailure"
     target = (targets.get(kind) or {}).get("Destination")
     if target:
-        _deliver(invocation, target, json.dumps(_record(invocation, condition)), {})
+        deliver(invocation.config, target, json.dumps(_record(invocation, condition)), {})
     dead_letters = (invocation.config.get("DeadLetterConfig") or {}).get("TargetArn")
     if dead_letters and condition != "Success":
-        _deliver(invocation, dead_letters, json.dumps(invocation.event), _dead_letter_attributes(invocation))
+        deliver(invocation.config, dead_letters, json.dumps(invocation.event), _dead_letter_attributes(invocation))
 
 
 def _record(invocation: Any, condition: str) -> dict[str, Any]:
@@ -59,12 +59,13 @@ def _dead_letter_attributes(invocation: Any) -> dict[str, Any]:
     return {name: {"DataType": "String", "StringValue": value} for name, value in values.items()}
 
 
-def _deliver(invocation: Any, target: str, body: str, attributes: dict[str, Any]) -> None:
+def deliver(config: dict[str, Any], target: str, body: str, attributes: dict[str, Any]) -> None:
+    """Send under the role of the function with this configuration. Raises `Undelivered`."""
     service, region = target.split(":")[2], target.split(":")[3]
     if service not in _ACTIONS:
         raise Undelivered(f"the local AWS has no destination of the kind {target}")
-    refused = roles.refusal(invocation.config.get("Role", ""), "lambda.amazonaws.com", _ACTIONS[service], target,
-                            region, _unqualified(invocation.config))
+    refused = roles.refusal(config.get("Role", ""), "lambda.amazonaws.com", _ACTIONS[service], target,
+                            region, _unqualified(config))
     if refused:
         raise Undelivered(refused)
     {"sqs": _send, "sns": _publish, "lambda": _invoke}[service](target, body, attributes)

@@ -13,6 +13,7 @@ from loam_local.extension.replace import original, replace
 _before: Callable[..., Any]
 _CREDENTIALS = "/_loam/credentials/"
 _MESSAGES = "/_loam/messages/"
+_PENDING = "/_loam/pending/"
 
 
 def install() -> None:
@@ -32,6 +33,8 @@ async def _handle(method: str, path: str, headers: dict[str, str], query: dict[s
         return _credentials(path.removeprefix(_CREDENTIALS))
     if method == "GET" and path.startswith(_MESSAGES):
         return _messages(path.removeprefix(_MESSAGES))
+    if method == "PUT" and path.startswith(_PENDING):
+        return _pending(path.removeprefix(_PENDING))
     return await _before(method, path, headers, query, request_id)
 
 
@@ -64,6 +67,21 @@ def _messages(name: str) -> Any:
         except sqs._Err:
             return _json(404, {"message": f"no queue {name}"})
     return _json(200, {"messages": [message["body"] for message in queue["messages"]]})
+
+
+def _pending(certificate: str) -> Any:
+    """Puts a registered certificate into the state that AWS gives it when a device presents it for the first time. No
+    operation does (RegisterCertificate and UpdateCertificate refuse it), and no event is sent."""
+    from ministack.core.responses import request_scope
+    from ministack.services import iot
+
+    with request_scope(os.environ.get("MINISTACK_ACCOUNT_ID", "000000000000"), os.environ["MINISTACK_REGION"]):
+        record = iot._certificates.get(certificate)
+        if not isinstance(record, dict):
+            return _json(404, {"message": f"no certificate {certificate}"})
+        record["status"] = "PENDING_ACTIVATION"
+        iot._certificates[certificate] = record
+    return _json(200, {"certificateId": certificate})
 
 
 def _json(status: int, body: dict[str, Any]) -> Any:

@@ -1,9 +1,11 @@
 """`replay`: hand over again what lies in a stack's dead-letter queues, on AWS or the local AWS.
 
-Every queue whose logical id ends in `DeadLetters` is drained. Four kinds of letters lie there (`letters.py`):
+Every queue whose logical id ends in `DeadLetters` is drained. Five kinds of letters lie there (`letters.py`):
 
 - a failed action of a rule: that action alone is done again, because the rule's other actions succeeded;
 - a failed asynchronous invocation of a function: the function is invoked again with the same event;
+- a batch of a table's stream that was given up: its records are read from the stream, for as long as it has them, and
+  its function is invoked with them;
 - an event that a function refused: it stays, because it would be refused again; with `--refused` it goes there too;
 - a message that was received too often: it goes back to the queue that it came from.
 
@@ -21,6 +23,7 @@ Permissions that the caller needs:
 - `sqs:GetQueueAttributes` on all queues of the stack, `sqs:SendMessage` on those that are handed to;
 - `iot:GetTopicRule` on the stack's rules;
 - `lambda:InvokeFunction` on the stack's functions, and `lambda:ListEventSourceMappings` for `--refused`;
+- `dynamodb:GetShardIterator` and `dynamodb:GetRecords` on the streams of the stack's tables;
 - `s3:PutObject` (and `s3:PutObjectAcl` for rules with a canned ACL) on the buckets, `kinesis:PutRecord` on the streams
   that rules write to;
 - for what is encrypted with a customer key `kms:Decrypt` and `kms:GenerateDataKey` on that key.

@@ -2,6 +2,7 @@
 
 Sources: https://docs.aws.amazon.com/iot/latest/developerguide/rule-error-handling.html (`RuleFailure`),
 https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-retain-records.html (`FailedInvocation`),
+https://docs.aws.amazon.com/lambda/latest/dg/services-dynamodb-errors.html (`GivenUpBatch`),
 https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-dead-letter-queues.html (`Returned`).
 """
 
@@ -67,6 +68,17 @@ class FailedInvocation:
 
 
 @dataclass(frozen=True)
+class GivenUpBatch:
+    """A batch of a stream that was tried too often or became too old: where it stands, not what is in it."""
+
+    function: str
+    stream: str
+    shard: str
+    first: str
+    last: str
+
+
+@dataclass(frozen=True)
 class Refused:
     """An event that the function `by` keeps because it can never succeed; `code` says why."""
 
@@ -80,7 +92,7 @@ class Returned:
     """A message that was moved here from its queue, or that nobody knows."""
 
 
-Letter = RuleFailure | FailedInvocation | Refused | Returned
+Letter = RuleFailure | FailedInvocation | GivenUpBatch | Refused | Returned
 
 
 def parsed(message: Message) -> Letter:
@@ -93,8 +105,8 @@ def parsed(message: Message) -> Letter:
         return Returned()
     if not isinstance(body, dict):
         return Returned()
-    for field, parse in (("base64OriginalPayload", _rule_failure), ("requestContext", _failed_invocation),
-                         ("keptBy", _refused)):
+    for field, parse in (("base64OriginalPayload", _rule_failure), ("DDBStreamBatchInfo", _given_up_batch),
+                         ("requestContext", _failed_invocation), ("keptBy", _refused)):
         if field in body:
             return parse(body)
     return Returned()
@@ -120,6 +132,17 @@ def _failed_invocation(body: dict[str, Any]) -> FailedInvocation:
         return FailedInvocation(function, body["requestPayload"])
     except (AttributeError, IndexError, KeyError, TypeError) as error:
         raise Stays("record-without-event") from error
+
+
+def _given_up_batch(body: dict[str, Any]) -> GivenUpBatch:
+    try:
+        info, function = body["DDBStreamBatchInfo"], body["requestContext"]["functionArn"].split(":")[6]
+        first, last = str(info["startSequenceNumber"]), str(info["endSequenceNumber"])
+        if int(first) > int(last):
+            raise Stays("record-without-place")
+        return GivenUpBatch(function, str(info["streamArn"]), str(info["shardId"]), first, last)
+    except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
+        raise Stays("record-without-place") from error
 
 
 def _refused(body: dict[str, Any]) -> Refused:

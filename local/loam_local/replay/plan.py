@@ -7,9 +7,10 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from loam_local.replay import hand_over, rule_sql
+from loam_local.replay import hand_over, rule_sql, stream_batch
 from loam_local.replay.hand_over import HandOver
-from loam_local.replay.letters import FailedInvocation, Message, Refused, RuleFailure, Stays, parsed
+from loam_local.replay.letters import (
+    FailedInvocation, GivenUpBatch, Message, Refused, RuleFailure, Stays, parsed)
 from loam_local.replay.rule_sql import Origin
 from loam_local.replay.stack import Stack
 
@@ -30,6 +31,8 @@ class Planner:
                     return self._failed_actions(failure, message.sent)
                 case FailedInvocation(function, event):
                     return [self._invocation(self.stack.function(function), event, "function invoked")]
+                case GivenUpBatch() as letter:
+                    return self._of_stream(letter)
                 case Refused() as letter:
                     return [self._to_trigger(letter)]
                 case _:
@@ -51,7 +54,14 @@ class Planner:
                                   make(self.stack.client, rule_sql.substituted(parameters, origin), output)))
         return plans
 
+    def _of_stream(self, letter: GivenUpBatch) -> list[HandOver]:
+        function, _table = self.stack.function(letter.function), self.stack.table_of(letter.stream)
+        found = stream_batch.events(self.stack.client, letter)
+        return [self._invocation(function, event, "records read from the stream, function invoked") for event in found]
+
     def _invocation(self, function: str, event: Any, way: str) -> HandOver:
+        if stream_batch.is_event(event):
+            return HandOver(way, partial(stream_batch.invoke, self.stack.client, function, event))
         payload = json.dumps(event).encode()
         return HandOver(way, partial(hand_over.invoke, self.stack.client, function, payload))
 

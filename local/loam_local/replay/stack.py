@@ -9,7 +9,7 @@ from loam_local import aws
 from loam_local.replay.letters import Stays
 
 
-_SERVICES = ("cloudformation", "iot", "kinesis", "lambda", "s3", "sqs")
+_SERVICES = ("cloudformation", "dynamodbstreams", "iot", "kinesis", "lambda", "s3", "sqs")
 
 
 class Stack:
@@ -58,6 +58,13 @@ class Stack:
         if logical not in self._of("Lambda::Function"):
             raise Stays("function-gone", binary)
         return self._of("Lambda::Function")[logical]
+
+    def table_of(self, stream: str) -> str:
+        """The table of the stream, if the stack has it. Raises `Stays`."""
+        table = (stream.split("/") + [""])[1]
+        if table not in self._of("DynamoDB::Table").values():
+            raise Stays("table-gone", table)
+        return table
 
     def _feeding_queue(self, function: str) -> str | None:
         """The URL of the stack's queue that feeds the function; None when no queue does."""

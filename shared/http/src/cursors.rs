@@ -53,7 +53,7 @@ impl Cursors {
     }
 
     async fn key(&self) -> Result<&Key, HttpFailure> {
-        self.key.get_or_try_init(|| async { Ok(cursor::key(&self.secret().await?)) }).await
+        self.key.get_or_try_init(|| async { Ok(cursor::key(&Box::pin(self.secret()).await?)) }).await
     }
 
     /// Whoever comes first makes the key; whoever loses that race reads it.

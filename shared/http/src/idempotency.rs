@@ -49,17 +49,17 @@ impl Idempotency {
         repeat: Option<&Repeat>,
         work: impl Future<Output = Result<R, Problem>>,
     ) -> Result<Response, Problem> {
-        let Some(repeat) = repeat else { return work.await.map(IntoResponse::into_response) };
+        let Some(repeat) = repeat else { return Box::pin(work).await.map(IntoResponse::into_response) };
         match self.begin(call, repeat).await? {
             Some(answer) => Ok(again(answer)),
-            None => self.run(call, repeat, work).await,
+            None => Box::pin(self.run(call, repeat, work)).await,
         }
     }
 
     /// The stored answer, or none if the row is ours and the work is to be done.
     async fn begin(&self, call: &Call, repeat: &Repeat) -> Result<Option<Answer>, Problem> {
         for _ in 0..TRIES {
-            match self.ledger.claim(repeat, &call.request_id, call.now, call.deadline).await? {
+            match Box::pin(self.ledger.claim(repeat, &call.request_id, call.now, call.deadline)).await? {
                 Claim::Held => return Ok(None),
                 Claim::Vanished => {}
                 Claim::Found(row) => match decide(row, repeat, &call.request_id, call.now) {
@@ -87,7 +87,7 @@ impl Idempotency {
             failed => {
                 // If the row stays, it is past when Lambda has ended this run: the failure to remove it costs only time.
                 note(
-                    self.ledger.release(repeat, &call.request_id).await,
+                    Box::pin(self.ledger.release(repeat, &call.request_id)).await,
                     "the row of a failed run stays until its time is past",
                 );
                 return failed;
@@ -95,7 +95,7 @@ impl Idempotency {
         };
         let answer = kept(response).await?;
         // The work is done, whatever becomes of the row: the caller is told so.
-        let stored = self.ledger.finish(repeat, &call.request_id, &answer, call.now).await;
+        let stored = Box::pin(self.ledger.finish(repeat, &call.request_id, &answer, call.now)).await;
         note(stored.map(drop), "an answer was not stored: a repeat may do the work again");
         Ok(again(answer))
     }

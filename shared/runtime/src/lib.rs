@@ -10,6 +10,6 @@ mod meter;
 
 pub use clients::{sdk_class, sdk_config};
 pub use config::{ConfigError, Environment, process_environment};
-pub use edge::{BatchItem, Edge, Invocation};
+pub use edge::{BatchItem, Edge, Invocation, StreamItem};
 pub use failure::{Class, Failure, diagnostic};
 pub use kept_event::KeptEvent;

@@ -3,12 +3,17 @@
 mod certificates;
 mod draft;
 mod error;
+#[cfg(test)]
+mod histories;
 mod history;
 mod intent;
 mod next;
 mod record;
 mod rows;
 mod store;
+#[cfg(test)]
+mod transitions;
+pub mod twins;
 mod write;
 
 pub use error::{BadRow, ThingsFailure};

@@ -210,3 +210,56 @@ fn optional<T>(
 ) -> Result<Option<T>, BadRow> {
     item.contains_key(attribute).then(|| read(item, attribute)).transpose()
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::transitions::{claim, thing};
+    use crate::{Transition, next};
+
+    /// A record with everything in it.
+    fn full() -> ThingRecord {
+        let Transition::Change(change) = next(&thing(), None, &claim('1'), Timestamp::from_millis(7)) else { panic!() };
+        ThingRecord {
+            described_at: Some(Timestamp::from_millis(8)),
+            told: BTreeMap::from([("modelName".to_owned(), "A".to_owned())]),
+            capabilities: Some(BTreeSet::new()),
+            firmware: Some(json!({"version": 1.10, "big": 123_456_789_012_345_678_u64})),
+            initial_desired: json!({"interval": 30}).as_object().cloned(),
+            suspended_from: Some(LifeCycle::Paired),
+            retirement: Some(Retirement {
+                started_at: Timestamp::from_millis(9),
+                by: "operator".to_owned(),
+                awaiting: BTreeSet::from(["presence".to_owned()]),
+            }),
+            ..change.record
+        }
+    }
+
+    #[test]
+    fn a_record_with_everything_in_it_is_read_back_as_it_was() {
+        assert_eq!(record_of(&record_item(&full()).unwrap()).unwrap(), full());
+    }
+
+    #[test]
+    fn a_foreign_row_is_told_by_its_attribute_and_never_a_panic() {
+        let good = record_item(&full()).unwrap();
+        for (name, value) in &good {
+            let wrong = if value.is_bool() { text("x") } else { AttributeValue::Bool(true) };
+            let mut bad = good.clone();
+            bad.insert(name.clone(), wrong);
+            let refused = record_of(&bad).err().map(|bad| bad.attribute);
+            assert_eq!(refused, (name != "item").then_some(name.as_str()), "{name}");
+        }
+        assert_eq!(record_of(&Item::new()), Err(BadRow { attribute: "thing" }));
+    }
+
+    #[test]
+    fn the_keys_of_things_and_cas_are_apart() {
+        assert_eq!(text_in(&record_key(&thing()), "thing").unwrap(), "t1");
+        let ca = full().ca_id;
+        assert_eq!(text_in(&count_key(&ca), "thing").unwrap(), format!("ca#{ca}"));
+    }
+}

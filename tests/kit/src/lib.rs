@@ -6,13 +6,17 @@
     reason = "test support: a panic with its reason is how a test fails"
 )]
 
+mod api;
+mod api_event;
 mod archive;
+mod authority;
 mod chance;
 mod dead_letters;
 mod eventually;
 mod function_logs;
 mod handler_logs;
 mod inbox;
+mod memberships;
 mod messages;
 mod replay;
 mod second_stack;
@@ -22,13 +26,17 @@ mod tables;
 mod things;
 pub mod wiretap;
 
+pub use api::{Answer, Api, Person};
+pub use api_event::api_event;
 pub use archive::Archive;
+pub use authority::Authority;
 pub use chance::Chance;
 pub use dead_letters::DeadLetterQueue;
 pub use eventually::{eventually, patience};
 pub use function_logs::function_logs;
 pub use handler_logs::handler_logs;
 pub use inbox::{Inbox, Mail};
+pub use memberships::seed_membership;
 pub use messages::{MARKER, now, reading, rule_event, unique_thing};
 pub use replay::replay;
 pub use second_stack::{deploy_beside, describe, destroy};

@@ -20,12 +20,12 @@ pub(super) type Answer = Response<Full<Bytes>>;
 /// DynamoDB and Kinesis: `ProvisionedThroughputExceededException`, 400 (their API references). SQS:
 /// `RequestThrottled`, 403 (its service model). KMS: `ThrottlingException`, 400 (common errors). SNS and STS:
 /// `Throttling`, 400 (common errors). S3: `SlowDown`, 503 (error responses). Lambda: `TooManyRequestsException`, 429
-/// (Invoke). IoT data plane: `ThrottlingException`, 429 (its API reference).
+/// (Invoke). IoT control plane: `ThrottlingException`, 400; data plane: the same with 429 (their API references).
 pub(super) fn throttled(service: &Service) -> Answer {
     let (status, code) = match service {
         Service::DynamoDb | Service::Kinesis => (400, "ProvisionedThroughputExceededException"),
         Service::Sqs => (403, "RequestThrottled"),
-        Service::Kms => (400, "ThrottlingException"),
+        Service::Iot | Service::Kms => (400, "ThrottlingException"),
         Service::Sns | Service::Sts => (400, "Throttling"),
         Service::S3 => (503, "SlowDown"),
         Service::Lambda => (429, "TooManyRequestsException"),
@@ -36,7 +36,8 @@ pub(super) fn throttled(service: &Service) -> Answer {
 
 /// 503.
 pub(super) fn unavailable(service: &Service) -> Answer {
-    let code = if *service == Service::IotData { "ServiceUnavailableException" } else { "ServiceUnavailable" };
+    let of_iot = matches!(service, Service::Iot | Service::IotData);
+    let code = if of_iot { "ServiceUnavailableException" } else { "ServiceUnavailable" };
     refused(service, 503, code)
 }
 
@@ -44,7 +45,7 @@ pub(super) fn unavailable(service: &Service) -> Answer {
 pub(super) fn failed(service: &Service) -> Answer {
     let code = match service {
         Service::DynamoDb => "InternalServerError",
-        Service::IotData => "InternalFailureException",
+        Service::Iot | Service::IotData => "InternalFailureException",
         Service::Kms => "KMSInternalException",
         Service::Lambda => "ServiceException",
         Service::S3 | Service::Sns => "InternalError",
@@ -66,7 +67,9 @@ pub(super) fn refused(service: &Service, status: u16, code: &str) -> Answer {
             with_header(answer, HeaderName::from_static("x-amzn-query-error"), &format!("{code};{fault}"))
         }
         Service::Kinesis | Service::Kms => json(status, code, message, "", "application/x-amz-json-1.1"),
-        Service::IotData | Service::Lambda | Service::Unknown(_) => json(status, code, message, "", "application/json"),
+        Service::Iot | Service::IotData | Service::Lambda | Service::Unknown(_) => {
+            json(status, code, message, "", "application/json")
+        }
         Service::Sns | Service::Sts => query(status, code, message),
         Service::S3 => {
             let parts = error_parts(code, message);

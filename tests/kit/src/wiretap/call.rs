@@ -1,5 +1,6 @@
 //! One request to AWS, understood: service, operation, who made it, and the permissions it needs.
 
+mod iot;
 mod json;
 mod query;
 mod request;
@@ -20,6 +21,8 @@ pub use resource::{Account, Resource};
 pub enum Service {
     /// Amazon DynamoDB (AWS JSON 1.0).
     DynamoDb,
+    /// AWS IoT control plane (REST, JSON errors).
+    Iot,
     /// AWS IoT data plane (REST, JSON errors).
     IotData,
     /// Amazon Kinesis Data Streams (AWS JSON 1.1).
@@ -49,6 +52,7 @@ impl Service {
     pub fn from_signing_name(name: &str) -> Self {
         match name {
             "dynamodb" => Self::DynamoDb,
+            "iot" => Self::Iot,
             "iotdata" | "iotdevicegateway" => Self::IotData,
             "kinesis" => Self::Kinesis,
             "kms" => Self::Kms,
@@ -66,7 +70,7 @@ impl Service {
     pub fn prefix(&self) -> &str {
         match self {
             Self::DynamoDb => "dynamodb",
-            Self::IotData => "iot",
+            Self::Iot | Self::IotData => "iot",
             Self::Kinesis => "kinesis",
             Self::Kms => "kms",
             Self::Lambda => "lambda",
@@ -233,6 +237,7 @@ fn read(service: &Service, request: &Request<'_>) -> Reading {
     match service {
         Service::DynamoDb | Service::Kinesis | Service::Kms | Service::Sqs => json::read(service, request),
         Service::Sns | Service::Sts => query::read(service, request),
+        Service::Iot => iot::read(request),
         Service::IotData | Service::Lambda => rest::read(service, request),
         Service::S3 => s3::read(request),
         Service::Unknown(name) => {

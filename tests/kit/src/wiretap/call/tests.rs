@@ -247,6 +247,44 @@ fn iot_operations_are_told_by_method_and_path_under_either_signing_name() {
 }
 
 #[test]
+fn operations_of_the_registry_are_told_by_method_and_path() {
+    let cases = [
+        ("POST", "/things/bed-1", "CreateThing", "thing/bed-1"),
+        ("GET", "/things/bed-1", "DescribeThing", "thing/bed-1"),
+        ("PATCH", "/things/bed-1", "UpdateThing", "thing/bed-1"),
+        ("DELETE", "/things/bed-1?expectedVersion=1", "DeleteThing", "thing/bed-1"),
+        ("GET", "/certificates/beef", "DescribeCertificate", "cert/beef"),
+        ("PUT", "/certificates/beef?newStatus=ACTIVE", "UpdateCertificate", "cert/beef"),
+        ("DELETE", "/certificates/beef", "DeleteCertificate", "cert/beef"),
+        ("GET", "/cacertificate/cafe", "DescribeCACertificate", "cacert/cafe"),
+    ];
+    for (method, uri, operation, resource) in cases {
+        let expected = format!("{operation}: iot:{operation} on arn:aws:iot:eu-central-1:111122223333:{resource}");
+        assert_eq!(line(&Sent::new("iot", method, uri)), expected);
+    }
+}
+
+#[test]
+fn a_policy_is_attached_to_its_target_and_a_principal_needs_certificate_and_thing() {
+    let arn = "arn:aws:iot:eu-central-1:111122223333:cert/beef";
+    let body = r#"{"target":"arn:aws:iot:eu-central-1:111122223333:cert/beef"}"#;
+    let attach = Sent { body, ..Sent::new("iot", "PUT", "/target-policies/device") };
+    assert_eq!(line(&attach), format!("AttachPolicy: iot:AttachPolicy on {arn}"));
+    let detach = Sent { body, ..Sent::new("iot", "POST", "/target-policies/device") };
+    assert_eq!(line(&detach), format!("DetachPolicy: iot:DetachPolicy on {arn}"));
+    let thing = "arn:aws:iot:eu-central-1:111122223333:thing/bed-1";
+    let principal = Sent::new("iot", "PUT", "/things/bed-1/principals?thingPrincipalType=EXCLUSIVE_THING");
+    let action = "iot:AttachThingPrincipal on";
+    let expected = format!("AttachThingPrincipal: {action} {arn}, {action} {thing}");
+    assert_eq!(line(&principal.with("x-amzn-principal", arn)), expected);
+    let body = r#"{"thingGroupName":"garden","thingName":"bed-1"}"#;
+    let join = Sent { body, ..Sent::new("iot", "PUT", "/thing-groups/addThingToThingGroup") };
+    let group = "arn:aws:iot:eu-central-1:111122223333:thinggroup/garden";
+    let action = "iot:AddThingToThingGroup on";
+    assert_eq!(line(&join), format!("AddThingToThingGroup: {action} {group}, {action} {thing}"));
+}
+
+#[test]
 fn invoking_a_function_needs_the_function() {
     let sent = Sent::new("lambda", "POST", "/2015-03-31/functions/notify/invocations");
     let arn = "arn:aws:lambda:eu-central-1:111122223333:function:notify";
@@ -255,7 +293,7 @@ fn invoking_a_function_needs_the_function() {
 
 #[test]
 fn what_is_not_understood_says_what_was_seen() {
-    assert_eq!(line(&Sent::new("iot", "GET", "/things/a")), "unknown iot GET /things/a: ");
+    assert_eq!(line(&Sent::new("iot", "GET", "/things")), "unknown iot GET /things: ");
     assert_eq!(line(&Sent::new("sqs", "POST", "/")), "unknown sqs without X-Amz-Target: /: ");
     let unsigned = Call::parse(&Method::GET, &Uri::from_static("/health"), &HeaderMap::new(), Bytes::new());
     assert_eq!(unsigned.operation, Operation::Unknown("unsigned GET /health".into()));

@@ -1,0 +1,213 @@
+//! One test's world: things of its own, callers of its own.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use axum::Router;
+use axum::body::to_bytes;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use catalog::{Api, ApiConfig, Config, Handler, routes};
+use loam_domain::{CertificateId, ThingName};
+use loam_http::Call;
+use loam_kit::{DeadLetterQueue, Stack, api_event, now, seed_membership, unique_thing};
+use loam_runtime::{BatchItem, Invocation};
+use loam_things::twins::{Twin, Twins};
+use loam_things::{Registration, RetirementOrder, Things};
+use serde_json::{Value, json};
+
+#[derive(Clone)]
+pub(crate) struct World {
+    pub(crate) handler: Handler,
+    pub(crate) twins: Twins,
+    pub(crate) things: Things,
+    pub(crate) thing: ThingName,
+    pub(crate) stack: Arc<Stack>,
+    router: Router,
+    dead_letters: DeadLetterQueue,
+}
+
+/// What a route answered.
+#[derive(Debug)]
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    pub(crate) etag: String,
+    pub(crate) body: String,
+}
+
+impl Answer {
+    pub(crate) fn json(&self) -> Value {
+        serde_json::from_str(&self.body).unwrap_or_default()
+    }
+
+    pub(crate) fn code(&self) -> (u16, String) {
+        (self.status, self.json()["code"].as_str().unwrap_or_default().to_owned())
+    }
+
+    /// The names on a page.
+    pub(crate) fn names(&self) -> Vec<String> {
+        let items = self.json()["items"].as_array().cloned().unwrap_or_default();
+        items.iter().map(|item| item["deviceId"].as_str().unwrap_or_default().to_owned()).collect()
+    }
+}
+
+/// Who asks.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Who<'a> {
+    Operator,
+    User(&'a str),
+}
+
+impl World {
+    /// A registered thing, of which the catalog knows nothing yet.
+    pub(crate) async fn new(purpose: &str) -> Self {
+        let stack = Stack::deployed();
+        let (projector, api) = (stack.function("CatalogProjector"), stack.function("CatalogApi"));
+        let config = Config::from_lookup(&|name| projector.variable(name)).unwrap();
+        let api_config = ApiConfig::from_lookup(&|name| api.variable(name)).unwrap();
+        let admin = stack.admin().await;
+        let world = Self {
+            twins: Twins::new(&admin, config.twins_table.clone()),
+            things: Things::new(&admin, config.things_table.clone()),
+            thing: unique_thing(purpose),
+            dead_letters: DeadLetterQueue::new(&admin, stack.output("CatalogDeadLetters")),
+            handler: Handler::new(&stack.role_of(projector, &stack.endpoint).await, config),
+            router: loam_http::prepared(
+                routes().with_state(Api::new(&stack.role_of(api, &stack.endpoint).await, api_config)).into(),
+            ),
+            stack: Arc::new(stack),
+        };
+        world.register(&world.thing).await;
+        world
+    }
+
+    /// The same clients, with another thing.
+    pub(crate) async fn another(&self, purpose: &str) -> Self {
+        let world = Self { thing: unique_thing(purpose), ..self.clone() };
+        world.register(&world.thing).await;
+        world
+    }
+
+    pub(crate) async fn register(&self, thing: &ThingName) {
+        let registration = Registration {
+            certificate: certificate(thing),
+            ca_id: CertificateId::parse(&"c".repeat(64)).unwrap(),
+            thing_type: Some("pot".to_owned()),
+            groups: BTreeSet::from(["batch-7".to_owned()]),
+            attributes: BTreeMap::new(),
+            initial_desired: None,
+            max_devices: None,
+        };
+        self.things.register(thing, registration, now()).await.unwrap();
+        self.things.certificate_activated(thing, &certificate(thing), now()).await.unwrap();
+    }
+
+    /// Delivers a batch; answers the ids of the messages that must come again, which are their places.
+    pub(crate) async fn deliver(&self, bodies: impl IntoIterator<Item = String>) -> Vec<String> {
+        let batch = bodies.into_iter().enumerate();
+        let batch = batch.map(|(at, body)| BatchItem { message_id: at.to_string(), body }).collect();
+        let invocation = Invocation { request_id: "test".to_owned(), now: now() };
+        self.handler.handle(batch, &invocation).await.unwrap()
+    }
+
+    pub(crate) fn shadow(&self, version: u64, reported: &Value) -> String {
+        shadow(&self.thing, version, reported)
+    }
+
+    pub(crate) fn presence(&self, version: u64, connected: bool) -> String {
+        let kind = if connected { "presence.connected" } else { "presence.disconnected" };
+        let id = format!("{}.presence.{version}", self.thing);
+        json!({"id": id, "type": kind, "thing": self.thing, "at": now(), "epoch": 1, "data": {"since": version}})
+            .to_string()
+    }
+
+    pub(crate) fn told(&self, kind: &str) -> String {
+        let id = format!("{}.2", self.thing);
+        json!({"id": id, "type": kind, "thing": self.thing, "at": now(), "epoch": 1, "data": {}}).to_string()
+    }
+
+    pub(crate) async fn twin(&self) -> Option<Twin> {
+        self.twins.get(&self.thing).await.unwrap()
+    }
+
+    pub(crate) async fn begin_retirement(&self) {
+        let order = RetirementOrder {
+            by: "test".to_owned(),
+            awaiting: BTreeSet::from(["catalog".to_owned()]),
+            expected_version: None,
+        };
+        self.things.begin_retirement(&self.thing, order, now()).await.unwrap();
+    }
+
+    pub(crate) async fn kept(&self) -> Vec<Value> {
+        self.dead_letters.about(self.thing.as_str()).await
+    }
+
+    pub(crate) async fn member(&self, user: &str, role: &str) {
+        seed_membership(&self.stack, user, &self.thing, role, 1).await;
+    }
+
+    pub(crate) async fn ask(&self, who: Who<'_>, route: &str, path: &str, body: Option<&Value>) -> Answer {
+        self.ask_if(who, route, path, body, None).await
+    }
+
+    /// A request with `If-Match`.
+    pub(crate) async fn ask_if(
+        &self,
+        who: Who<'_>,
+        route: &str,
+        path: &str,
+        body: Option<&Value>,
+        if_match: Option<&str>,
+    ) -> Answer {
+        let (sub, groups): (&str, &[&str]) = match who {
+            Who::Operator => ("an-operator", &["operators"]),
+            Who::User(sub) => (sub, &["co-operators"]),
+        };
+        let mut event = api_event(route, path, sub, groups, body);
+        if let Some(tag) = if_match {
+            event["headers"]["if-match"] = tag.into();
+        }
+        let call = Call { request_id: "test".to_owned(), now: now(), deadline: now().plus_millis(29_000) };
+        let response = loam_http::answer(&self.router, serde_json::from_value(event).unwrap(), call).await;
+        let etag = response.headers().get("etag").and_then(|tag| tag.to_str().ok()).unwrap_or_default().to_owned();
+        let status = response.status().as_u16();
+        let body = to_bytes(response.into_body(), 10_000_000).await.unwrap().to_vec();
+        Answer { status, etag, body: String::from_utf8(body).unwrap() }
+    }
+
+    /// The list of things, for `who`.
+    pub(crate) async fn list(&self, who: Who<'_>, query: &str) -> Answer {
+        self.ask(who, "GET /v1/things", &format!("/v1/things{query}"), None).await
+    }
+
+    pub(crate) async fn show(&self, who: Who<'_>) -> Answer {
+        self.ask(who, "GET /v1/things/{thing}", &format!("/v1/things/{}", self.thing), None).await
+    }
+
+    pub(crate) async fn patch(&self, who: Who<'_>, body: &Value, if_match: Option<&str>) -> Answer {
+        let path = format!("/v1/things/{}", self.thing);
+        self.ask_if(who, "PATCH /v1/things/{thing}", &path, Some(body), if_match).await
+    }
+}
+
+/// A certificate that no other thing has.
+fn certificate(thing: &ThingName) -> CertificateId {
+    let hash = |seed: u64| {
+        thing.as_str().bytes().fold(seed, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(1_099_511_628_211))
+    };
+    let text: String = (1..=4).map(|seed| format!("{:016x}", hash(seed * 7_919))).collect();
+    CertificateId::parse(&text).unwrap()
+}
+
+/// The queue's message of a shadow's new state.
+pub(crate) fn shadow(thing: &ThingName, version: u64, reported: &Value) -> String {
+    let document = json!({
+        "previous": {"state": {}, "metadata": {}, "version": version - 1},
+        "current": {"state": {"desired": {"interval": 30}, "reported": reported}, "metadata": {}, "version": version},
+        "timestamp": now().as_secs(),
+    });
+    let payload = STANDARD.encode(document.to_string());
+    let topic = format!("$aws/things/{thing}/shadow/update/documents");
+    json!({"payload": payload, "topic": topic, "clientId": "n/a", "receivedAt": now()}).to_string()
+}

@@ -1,0 +1,19 @@
+use aws_sdk_dynamodb::types::AttributeValue;
+use loam_domain::{ThingName, Timestamp};
+
+use crate::Stack;
+
+/// Makes `user` (a `sub`) a member of `thing`, as the operator's command does: `role` is `owner`, `controller` or `viewer`,
+/// `epoch` the owner's time that it belongs to.
+///
+/// # Panics
+/// When the stack has no table of memberships, or the local AWS refuses.
+pub async fn seed_membership(stack: &Stack, user: &str, thing: &ThingName, role: &str, epoch: u64) {
+    let table = stack.resources.get("MembershipsTable").expect("the template has a table of memberships");
+    let text = |text: &str| AttributeValue::S(text.to_owned());
+    let number = |number: String| AttributeValue::N(number);
+    let put = aws_sdk_dynamodb::Client::new(&stack.admin().await).put_item().table_name(table);
+    let put = put.item("user", text(user)).item("thing", text(thing.as_str())).item("role", text(role));
+    let put = put.item("since", number(Timestamp::from_millis(0).as_millis().to_string()));
+    put.item("epoch", number(epoch.to_string())).send().await.unwrap();
+}
