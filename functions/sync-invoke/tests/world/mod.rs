@@ -1,13 +1,18 @@
 //! One test's world: a device of its own that answers calls, and an invoker under the function's own role.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use loam_device::invoke::{Listen, serve};
 use loam_device::{Device, Files, Identity, Options};
-use loam_domain::ThingName;
+use loam_domain::{ThingName, Timestamp};
 use loam_kit::{Stack, join, now, unique_thing};
 
 use sync_invoke::{Called, Config, Invoker, Request, Target};
+use tokio::io::copy_bidirectional;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 pub(crate) struct World {
@@ -15,6 +20,7 @@ pub(crate) struct World {
     pub(crate) config: Config,
     pub(crate) invoker: Invoker,
     pub(crate) thing: ThingName,
+    pub(crate) cable: Cable,
 }
 
 /// A device that is connected and answers calls until it is dropped.
@@ -30,21 +36,16 @@ impl World {
     pub(crate) async fn new(purpose: &str) -> Self {
         let stack = Stack::deployed();
         let function = stack.function("SyncInvoke");
-        let endpoint = stack.endpoint.clone();
+        let cable = Cable::to(&stack.endpoint).await;
+        let endpoint = format!("http://127.0.0.1:{}", cable.port);
         let lookup = |name: &str| match name {
             "AWS_ENDPOINT_URL" => Some(endpoint.clone()),
             _ => function.variable(name),
         };
         let config = Config::from_lookup(&lookup).unwrap();
         let sdk = stack.role_of(function, &stack.endpoint).await;
-        let invoker = Invoker::new(&sdk, &config, now);
-        Self { invoker, config, thing: unique_thing(purpose), stack }
-    }
-
-    /// Another environment of the same function.
-    pub(crate) async fn environment(&self) -> Invoker {
-        let function = self.stack.function("SyncInvoke");
-        Invoker::new(&self.stack.role_of(function, &self.stack.endpoint).await, &self.config, now)
+        let invoker = Invoker::new(&sdk, &config, clock);
+        Self { invoker, config, thing: unique_thing(purpose), stack, cable }
     }
 
     pub(crate) async fn connected(&self) -> Device {
@@ -82,5 +83,61 @@ pub(crate) fn told(called: &Called) -> String {
             format!("{} {}", answer.status, answer.response.as_ref().map_or("nothing", |raw| raw.get()))
         }
         outcome => outcome.word().to_owned(),
+    }
+}
+
+/// A clock that can be put forward, as it is when an environment was frozen; one a process, and so one a test.
+static AHEAD: AtomicI64 = AtomicI64::new(0);
+
+pub(crate) fn thaw_after(frozen: Duration) {
+    AHEAD.fetch_add(i64::try_from(frozen.as_millis()).unwrap(), Ordering::SeqCst);
+}
+
+fn clock() -> Timestamp {
+    now().plus_millis(AHEAD.load(Ordering::SeqCst))
+}
+
+/// What stands between the invoker and the broker: it can be cut, and put together again.
+pub(crate) struct Cable {
+    port: u16,
+    cut: watch::Sender<u64>,
+    opened: Arc<AtomicUsize>,
+}
+
+impl Cable {
+    async fn to(endpoint: &str) -> Self {
+        let broker = endpoint.trim_start_matches("http://").to_owned();
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let (cut, cuts) = watch::channel(0);
+        let opened = Arc::new(AtomicUsize::new(0));
+        let count = Arc::clone(&opened);
+        tokio::spawn(async move {
+            while let Ok((mut near, _)) = listener.accept().await {
+                let (broker, mut cuts, count) = (broker.clone(), cuts.clone(), Arc::clone(&count));
+                cuts.mark_unchanged();
+                count.fetch_add(1, Ordering::SeqCst);
+                tokio::spawn(async move {
+                    let mut far = TcpStream::connect(broker).await.unwrap();
+                    far.set_nodelay(true).unwrap();
+                    near.set_nodelay(true).unwrap();
+                    tokio::select! {
+                        _ = copy_bidirectional(&mut near, &mut far) => {}
+                        _ = cuts.changed() => {}
+                    }
+                });
+            }
+        });
+        Self { port, cut, opened }
+    }
+
+    /// Ends every connection, as a broker that restarts does.
+    pub(crate) fn cut(&self) {
+        self.cut.send_modify(|cuts| *cuts += 1);
+    }
+
+    /// How many connections there ever were.
+    pub(crate) fn opened(&self) -> usize {
+        self.opened.load(Ordering::SeqCst)
     }
 }
