@@ -7,13 +7,16 @@ use tokio::time::{Instant, sleep, sleep_until, timeout, timeout_at};
 
 use crate::direct::Direct;
 use crate::progress::{Outcome, Progress};
+use crate::publish::Publisher;
 use crate::request::{LARGEST_PAYLOAD, wrapped};
 use crate::session::{Broker, Clock, SessionFailure, Sessions, Waiting};
-use crate::{Config, Delivery, Target};
+use crate::{Config, Delivery, DeliveryMode, Target};
 
 /// How long a request that the device has answered may still wait for AWS's word that it was delivered: a connection that
 /// is given up half-way cannot be used again, and opening one costs the next call more.
 const LAST_WORD: Duration = Duration::from_millis(50);
+/// How long to wait before a device that is not connected is tried again, for callers that wait for it.
+const LOOK_AGAIN: Duration = Duration::from_millis(300);
 /// How long to wait before a lost session is opened again.
 const BREATH: Duration = Duration::from_millis(100);
 
@@ -26,6 +29,8 @@ pub struct Request {
     pub request: String,
     /// How long it may take, all in all.
     pub budget: Duration,
+    /// For how much of it to wait for a device that is not connected.
+    pub connect_budget: Duration,
     /// Whether an answer that is none ends the call, or is as if nothing had come.
     pub ends_on_malformed: bool,
 }
@@ -43,8 +48,15 @@ pub struct Called {
 #[derive(Debug)]
 pub struct Invoker {
     sessions: Sessions,
-    direct: Direct,
+    way: Way,
     clock: Clock,
+}
+
+/// How requests go out.
+#[derive(Debug)]
+enum Way {
+    Direct(Direct),
+    Publish(Publisher),
 }
 
 impl Invoker {
@@ -52,14 +64,11 @@ impl Invoker {
     #[must_use]
     pub fn new(sdk: &SdkConfig, config: &Config, clock: Clock) -> Self {
         let broker = Broker::new(sdk, config.address.clone(), config.prefix.clone(), clock);
-        Self::with(sdk, broker)
-    }
-
-    /// With a session of another make; for tests.
-    #[must_use]
-    pub fn with(sdk: &SdkConfig, broker: Broker) -> Self {
-        let clock = broker.clock;
-        Self { sessions: Sessions::new(broker), direct: Direct::new(sdk), clock }
+        let way = match config.delivery {
+            DeliveryMode::Direct => Way::Direct(Direct::new(sdk)),
+            DeliveryMode::Publish => Way::Publish(Publisher::new(sdk)),
+        };
+        Self { sessions: Sessions::new(broker), way, clock }
     }
 
     /// The session; for tests that look for leaks.
@@ -88,7 +97,7 @@ impl Invoker {
     async fn exchange(&self, request: &Request, mut waiting: Waiting, deadline: Instant) -> Called {
         let id = waiting.id().to_owned();
         let mut progress = Progress::new(request.ends_on_malformed);
-        let mut sending = pin!(self.send(&request.target, id.clone(), &request.request, deadline));
+        let mut sending = pin!(self.send(request, id.clone(), deadline));
         let mut sent = false;
         let outcome = loop {
             let step = tokio::select! {
@@ -118,10 +127,21 @@ impl Invoker {
         Called { id, outcome }
     }
 
-    async fn send(&self, target: &Target, id: String, request: &str, deadline: Instant) -> Delivery {
-        let payload = wrapped(&id, request, (self.clock)());
-        let left = deadline.saturating_duration_since(Instant::now());
-        Box::pin(self.direct.send(target, &id, payload, left)).await
+    /// Sends the request; again while the device is not connected, and so cannot have it, as long as the caller waits.
+    async fn send(&self, request: &Request, id: String, deadline: Instant) -> Delivery {
+        let connect_by = Instant::now() + request.connect_budget;
+        loop {
+            let payload = wrapped(&id, &request.request, (self.clock)());
+            let left = deadline.saturating_duration_since(Instant::now());
+            let delivery = match &self.way {
+                Way::Direct(direct) => Box::pin(direct.send(&request.target, &id, payload, left)).await,
+                Way::Publish(publisher) => Box::pin(publisher.send(&request.target, &id, payload, left)).await,
+            };
+            if delivery != Delivery::NotConnected || Instant::now() + LOOK_AGAIN > connect_by {
+                return delivery;
+            }
+            sleep(LOOK_AGAIN).await;
+        }
     }
 
     /// Opens a new session for a call that lost its own; tries until it is stopped.

@@ -7,6 +7,7 @@ mod direct;
 mod handler;
 mod problem;
 mod progress;
+mod publish;
 pub mod published;
 mod python_json;
 mod request;

@@ -116,7 +116,13 @@ async fn invoke(State(api): State<Api>, call: Call, uri: Uri) -> Told {
         Err(why) => return published::invalid_parameters(&why.to_string()),
     };
     let budget = budget(parameters.timeout, call.now, call.deadline);
-    let request = Request { target, request: parameters.request, budget, ends_on_malformed: false };
+    let request = Request {
+        target,
+        request: parameters.request,
+        budget,
+        connect_budget: Duration::ZERO,
+        ends_on_malformed: false,
+    };
     let called = api.invoker.call(&request).await;
     note(&request.target, &called, started.elapsed());
     told(&api, &called.outcome, started.elapsed())
@@ -218,7 +224,7 @@ async fn call_method(
 fn wanted(asked: &Invocation, target: Target, call: &Call) -> Result<Request, Problem> {
     let seconds = crate::problem::seconds;
     let response = seconds("/responseTimeoutInSeconds", asked.response_timeout_in_seconds, 1..=25)?;
-    let _connect = seconds("/connectTimeoutInSeconds", asked.connect_timeout_in_seconds, 0..=25)?;
+    let connect_budget = seconds("/connectTimeoutInSeconds", asked.connect_timeout_in_seconds, 0..=25)?;
     let request = match (&asked.payload, &asked.payload_base64) {
         (Some(_), Some(_)) => return Err(crate::problem::two_payloads()),
         (Some(json), None) => json.get().to_owned(),
@@ -226,7 +232,8 @@ fn wanted(asked: &Invocation, target: Target, call: &Call) -> Result<Request, Pr
         (None, Some(_)) => return Err(crate::problem::no_base64()),
         (None, None) => "null".to_owned(),
     };
-    Ok(Request { target, request, budget: budget(response, call.now, call.deadline), ends_on_malformed: true })
+    let budget = budget(response + connect_budget, call.now, call.deadline);
+    Ok(Request { target, request, budget, connect_budget, ends_on_malformed: true })
 }
 
 fn answered(called: Called, elapsed: Duration) -> Result<Json<Answered>, Problem> {

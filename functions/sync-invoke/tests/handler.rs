@@ -41,6 +41,19 @@ async fn a_device_that_is_not_connected_is_told_at_once() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_device_that_connects_in_time_is_waited_for_where_the_caller_asks() {
+    let world = World::new("awaited").await;
+    let mut request = world.request("add", "[1, 2.5]", 15.0);
+    request.connect_budget = Duration::from_secs(10);
+    let arrives = async {
+        tokio::time::sleep(Duration::from_millis(500)).await;
+        world.answering().await
+    };
+    let (called, _device) = tokio::join!(world.invoker.call(&request), arrives);
+    assert_eq!(told(&called), "200 3.5");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_silent_device_is_told_from_an_absent_one_and_costs_the_time_that_was_asked() {
     let world = World::new("silent").await;
     let _device = world.answering().await;
@@ -102,7 +115,7 @@ async fn an_answer_comes_through_a_broker_that_restarts_while_it_is_awaited() {
     let request = world.request("wait", r#"{"ms": 1500}"#, 10.0);
     let cut = async {
         tokio::time::sleep(Duration::from_millis(500)).await;
-        world.cable.cut();
+        world.cable.cut().await;
     };
     let (called, ()) = tokio::join!(world.invoker.call(&request), cut);
     assert_eq!(told(&called), r#"200 "done""#);
@@ -116,7 +129,7 @@ async fn a_session_whose_connection_ended_between_two_calls_is_replaced() {
     let _device = world.answering().await;
     for _ in 0..number_of("LOAM_INVOKE_CUTS", 5) {
         next_call_is_right(&world).await;
-        world.cable.cut();
+        world.cable.cut().await;
     }
     next_call_is_right(&world).await;
 }

@@ -127,6 +127,9 @@ impl Sessions {
 
     async fn link(&self) -> Result<Arc<Link>, SessionFailure> {
         let mut current = self.current.lock().await;
+        // What lies in the socket's buffer after a freeze, an end for example, is to be known before the session is judged:
+        // the runtime looks at its sockets before it goes on here, and then lets the session's task run.
+        tokio::task::yield_now().await;
         if let Some(link) = current.as_ref() {
             let Some(why) = link.facts().stale((self.broker.clock)()) else { return Ok(Arc::clone(link)) };
             tracing::info!(why = why.word(), "session replaced");

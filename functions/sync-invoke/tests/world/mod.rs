@@ -7,7 +7,7 @@ use std::time::Duration;
 use loam_device::invoke::{Listen, serve};
 use loam_device::{Device, Files, Identity, Options};
 use loam_domain::{ThingName, Timestamp};
-use loam_kit::{Stack, join, now, unique_thing};
+use loam_kit::{Stack, eventually, join, now, unique_thing};
 
 use sync_invoke::{Called, Config, Invoker, Request, Target};
 use tokio::io::copy_bidirectional;
@@ -68,7 +68,7 @@ impl World {
     pub(crate) fn request(&self, method: &str, request: &str, seconds: f64) -> Request {
         let target = Target::parse(&self.config.prefix, self.thing.as_str(), method).unwrap();
         let budget = Duration::from_secs_f64(seconds);
-        Request { target, request: request.to_owned(), budget, ends_on_malformed: true }
+        Request { target, request: request.to_owned(), budget, connect_budget: Duration::ZERO, ends_on_malformed: true }
     }
 
     pub(crate) async fn call(&self, method: &str, request: &str, seconds: f64) -> Called {
@@ -102,6 +102,7 @@ pub(crate) struct Cable {
     port: u16,
     cut: watch::Sender<u64>,
     opened: Arc<AtomicUsize>,
+    standing: Arc<AtomicUsize>,
 }
 
 impl Cable {
@@ -111,12 +112,14 @@ impl Cable {
         let port = listener.local_addr().unwrap().port();
         let (cut, cuts) = watch::channel(0);
         let opened = Arc::new(AtomicUsize::new(0));
-        let count = Arc::clone(&opened);
+        let standing = Arc::new(AtomicUsize::new(0));
+        let (count, present) = (Arc::clone(&opened), Arc::clone(&standing));
         tokio::spawn(async move {
             while let Ok((mut near, _)) = listener.accept().await {
-                let (broker, mut cuts, count) = (broker.clone(), cuts.clone(), Arc::clone(&count));
+                let (broker, mut cuts, present) = (broker.clone(), cuts.clone(), Arc::clone(&present));
                 cuts.mark_unchanged();
                 count.fetch_add(1, Ordering::SeqCst);
+                present.fetch_add(1, Ordering::SeqCst);
                 tokio::spawn(async move {
                     let mut far = TcpStream::connect(broker).await.unwrap();
                     far.set_nodelay(true).unwrap();
@@ -125,15 +128,18 @@ impl Cable {
                         _ = copy_bidirectional(&mut near, &mut far) => {}
                         _ = cuts.changed() => {}
                     }
+                    drop((near, far));
+                    present.fetch_sub(1, Ordering::SeqCst);
                 });
             }
         });
-        Self { port, cut, opened }
+        Self { port, cut, opened, standing }
     }
 
     /// Ends every connection, as a broker that restarts does.
-    pub(crate) fn cut(&self) {
+    pub(crate) async fn cut(&self) {
         self.cut.send_modify(|cuts| *cuts += 1);
+        eventually("the cut connections end", async || (self.standing.load(Ordering::SeqCst) == 0).then_some(())).await;
     }
 
     /// How many connections there ever were.
