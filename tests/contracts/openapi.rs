@@ -11,7 +11,11 @@ use crate::template::{Resource, found, repository, resources, target};
 
 /// The api functions, by logical id, and what their crates say of their routes. A new one: one line.
 fn documents() -> Vec<(&'static str, OpenApi)> {
-    vec![("CatalogApi", catalog::openapi()), ("OnboardingApi", onboarding::openapi())]
+    vec![
+        ("CatalogApi", catalog::openapi()),
+        ("OnboardingApi", onboarding::openapi()),
+        ("SyncInvoke", sync_invoke::openapi()),
+    ]
 }
 
 /// `GET /v1/things/{thing}/presence` -> whose it is, and the operation.
@@ -89,8 +93,10 @@ fn mistakes(
         } else if served_by(route).as_deref() != expected {
             mistakes.insert(format!("{key}: served by another function than {expected:?}"));
         }
-        let guarded = route.at("/AuthorizationType") == "JWT"
-            && target(route.at("/AuthorizerId")).as_deref() == Some("HttpApiAuthorizer");
+        let signed = key == "GET /invoke" && route.at("/AuthorizationType") == "AWS_IAM";
+        let guarded = signed
+            || route.at("/AuthorizationType") == "JWT"
+                && target(route.at("/AuthorizerId")).as_deref() == Some("HttpApiAuthorizer");
         if guarded == open {
             mistakes
                 .insert(format!("{key}: {}", if open { "needs no token" } else { "takes callers without a token" }));

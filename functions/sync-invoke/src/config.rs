@@ -7,8 +7,7 @@ use crate::session::Address;
 /// How the function is configured.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Config {
-    /// `WSS_ENDPOINT`: host name of the IoT data endpoint. `AWS_ENDPOINT_URL_IOT_DATA_PLANE` or `AWS_ENDPOINT_URL` say
-    /// where its connections go, as for every other service.
+    /// `WSS_ENDPOINT`: host name of the IoT data endpoint.
     pub address: Address,
     /// `CLIENT_ID_PREFIX`: first part of our client ids, and first level of the topics of answers.
     pub prefix: Prefix,
@@ -41,8 +40,6 @@ impl Config {
     pub fn from_lookup(lookup: &dyn Fn(&str) -> Option<String>) -> Result<Self, ConfigError> {
         let mut environment = Environment::new(lookup);
         let (host, prefix) = (environment.text("WSS_ENDPOINT"), environment.text("CLIENT_ID_PREFIX"));
-        let endpoint =
-            environment.optional("AWS_ENDPOINT_URL_IOT_DATA_PLANE").or(environment.optional("AWS_ENDPOINT_URL"));
         let status = ("500", StatusCode::INTERNAL_SERVER_ERROR);
         let timeout_status =
             environment.choice("INVOKE_TIMEOUT_STATUS", status, &[("504", StatusCode::GATEWAY_TIMEOUT)]);
@@ -54,7 +51,7 @@ impl Config {
         let tables = ["THINGS_TABLE", "MEMBERSHIPS_TABLE", "HTTP_TABLE"].map(|name| environment.text(name));
         environment.finish(())?;
         let problem = |problem: String| ConfigError { problems: vec![problem] };
-        let address = Address::new(&host, endpoint.as_deref()).map_err(problem)?;
+        let address = Address::new(&host).map_err(problem)?;
         let expected = "expected 1 to 32 characters of [A-Za-z0-9:_-]";
         let prefix =
             Prefix::parse(&prefix).ok_or_else(|| problem(format!("CLIENT_ID_PREFIX is {prefix:?}, {expected}")))?;
@@ -97,12 +94,5 @@ mod tests {
             assert!(problems[0].starts_with(name), "{problems:?}");
         }
         assert_eq!(read(&[("WSS_ENDPOINT", ""), ("HTTP_TABLE", "")]).unwrap_err().problems.len(), 2);
-    }
-
-    #[test]
-    fn the_endpoint_of_the_data_plane_goes_before_that_of_all_services() {
-        let both = [("AWS_ENDPOINT_URL", "http://a:1"), ("AWS_ENDPOINT_URL_IOT_DATA_PLANE", "http://b:2")];
-        let expected = Address::new("data-ats.iot.eu-west-1.amazonaws.com", Some("http://b:2")).unwrap();
-        assert_eq!(read(&both).unwrap().address, expected);
     }
 }

@@ -21,5 +21,5 @@ pub use deadline::{LONGEST_WAIT, budget};
 pub use handler::{Called, Invoker, Request};
 pub use progress::{Delivery, Outcome, Progress};
 pub use request::{LARGEST_PAYLOAD, wrapped};
-pub use routes::{Api, routes};
+pub use routes::{Api, openapi, routes};
 pub use target::{BadTarget, Prefix, Target};

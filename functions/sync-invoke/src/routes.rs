@@ -44,8 +44,10 @@ impl Api {
     #[must_use]
     pub fn new(sdk: &SdkConfig, config: &Config) -> Self {
         let things = Things::new(sdk, config.things_table.clone());
+        let address = config.address.clone().dialled_at(sdk.endpoint_url());
+        let dialled = Config { address, ..config.clone() };
         Self {
-            invoker: Arc::new(Invoker::new(sdk, config, now)),
+            invoker: Arc::new(Invoker::new(sdk, &dialled, now)),
             access: Access::new(sdk, config.memberships_table.clone(), things),
             idempotency: Idempotency::new(sdk, config.http_table.clone()),
             prefix: config.prefix.clone(),
@@ -65,6 +67,12 @@ impl FromRef<Api> for Access {
     fn from_ref(api: &Api) -> Self {
         api.access.clone()
     }
+}
+
+/// What the routes are, for openapi.json.
+#[must_use]
+pub fn openapi() -> utoipa::openapi::OpenApi {
+    routes().into_openapi()
 }
 
 /// Both routes, for the binary and for openapi.json.

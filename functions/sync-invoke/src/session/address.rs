@@ -27,23 +27,30 @@ pub struct Address {
 }
 
 impl Address {
-    /// The broker of the data endpoint `host`, dialled at `endpoint` (`http://127.0.0.1:4566`) or, without one, at itself.
+    /// The broker of the data endpoint `host`, dialled at itself.
     ///
     /// # Errors
-    /// A sentence, when `host` or `endpoint` is none.
-    pub fn new(host: &str, endpoint: Option<&str>) -> Result<Self, String> {
-        let plain = host.bytes().all(|byte| byte.is_ascii_alphanumeric() || b".-:".contains(&byte));
+    /// A sentence, when `host` is none.
+    pub fn new(host: &str) -> Result<Self, String> {
+        let plain = host.bytes().all(|byte| byte.is_ascii_alphanumeric() || b".-".contains(&byte));
         if host.is_empty() || !plain {
             return Err(format!("WSS_ENDPOINT is {host:?}, expected a host name without scheme and path"));
         }
-        let (scheme, authority) = match endpoint.map(|url| url.split_once("://")) {
-            None => (SECURE, host),
-            Some(Some(("https", rest))) => (SECURE, rest),
-            Some(Some(("http", rest))) => ("ws", rest),
-            Some(_) => return Err(format!("the endpoint {endpoint:?} is none, expected http:// or https://")),
+        Ok(Self { host: host.to_owned(), dial: format!("{SECURE}://{host}/mqtt"), scheme: SECURE })
+    }
+
+    /// The same broker, dialled at `endpoint` (`http://127.0.0.1:4566`): the SDK's endpoint, where it has one. An endpoint
+    /// that is no URL of HTTP changes nothing; the SDK itself fails with it.
+    #[must_use]
+    pub fn dialled_at(mut self, endpoint: Option<&str>) -> Self {
+        let (scheme, authority) = match endpoint.and_then(|url| url.split_once("://")) {
+            Some(("https", rest)) => (SECURE, rest),
+            Some(("http", rest)) => ("ws", rest),
+            _ => return self,
         };
-        let dial = format!("{scheme}://{}/mqtt", authority.trim_end_matches('/'));
-        Ok(Self { host: host.to_owned(), dial, scheme })
+        self.dial = format!("{scheme}://{}/mqtt", authority.trim_end_matches('/'));
+        self.scheme = scheme;
+        self
     }
 
     /// Where the TCP connection goes, as a URL.
@@ -96,13 +103,14 @@ mod tests {
 
     #[test]
     fn without_an_endpoint_the_host_itself_is_dialled_over_tls() {
-        let address = Address::new("abc-ats.iot.eu-west-1.amazonaws.com", None).unwrap();
+        let address = Address::new("abc-ats.iot.eu-west-1.amazonaws.com").unwrap();
         assert_eq!((address.dial(), address.is_secure()), ("wss://abc-ats.iot.eu-west-1.amazonaws.com/mqtt", true));
     }
 
     #[test]
     fn an_endpoint_changes_where_the_connection_goes_and_not_whom_it_speaks_to() {
-        let address = Address::new("data-ats.iot.eu-west-1.amazonaws.com", Some("http://127.0.0.1:4566/")).unwrap();
+        let address =
+            Address::new("data-ats.iot.eu-west-1.amazonaws.com").unwrap().dialled_at(Some("http://127.0.0.1:4566/"));
         assert_eq!((address.dial(), address.is_secure()), ("ws://127.0.0.1:4566/mqtt", false));
         let uri =
             address.signed("eu-west-1", Credentials::new("id", "secret", None, None, "t"), Timestamp::from_millis(0));
@@ -111,7 +119,7 @@ mod tests {
 
     #[test]
     fn the_session_token_stands_behind_the_signature() {
-        let address = Address::new("x", None).unwrap();
+        let address = Address::new("x").unwrap();
         let credentials = Credentials::new("id", "secret", Some("to/ken=".to_owned()), None, "t");
         let uri = address.signed("eu-west-1", credentials, Timestamp::from_millis(0)).unwrap();
         let query = uri.query().unwrap();
@@ -123,8 +131,9 @@ mod tests {
     #[test]
     fn a_host_with_a_scheme_or_a_path_is_refused() {
         for host in ["", "wss://x", "x/mqtt", "x y"] {
-            assert!(Address::new(host, None).is_err(), "{host}");
+            assert!(Address::new(host).is_err(), "{host}");
         }
-        assert!(Address::new("x", Some("ftp://y")).is_err());
+        let itself = Address::new("x").unwrap();
+        assert_eq!(itself.clone().dialled_at(Some("ftp://y")), itself);
     }
 }

@@ -1,13 +1,10 @@
-//! Calls of real devices against the local AWS, under the function's own role: those that behave, and those that do not.
-#![expect(clippy::unwrap_used, reason = "a panic is how a test fails")]
-
-mod world;
+//! Devices that behave, and devices that do not.
 
 use std::time::{Duration, Instant};
 
+use crate::world::{World, thaw_after, told};
 use loam_kit::{Budget, number_of};
 use sync_invoke::Called;
-use world::{World, thaw_after, told};
 
 /// What a caller waits beyond the time that it asked for.
 const SLACK: Duration = Duration::from_millis(50);
@@ -38,6 +35,15 @@ async fn a_device_that_is_not_connected_is_told_at_once() {
     let started = Instant::now();
     assert_eq!(told(&nobody.call("echo", "", 10.0).await), "not-connected");
     assert!(started.elapsed() < Duration::from_secs(1), "{:?}", started.elapsed());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_request_that_is_too_large_once_it_is_wrapped_is_never_sent() {
+    let world = World::new("large").await;
+    let _device = world.answering().await;
+    assert_eq!(told(&world.call("echo", &"x".repeat(131_000), 10.0).await), "too-large");
+    assert!(told(&world.call("fail", &"x".repeat(130_900), 10.0).await).starts_with("500 "));
+    next_call_is_right(&world).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -123,7 +129,8 @@ async fn an_answer_comes_through_a_broker_that_restarts_while_it_is_awaited() {
     assert_eq!(world.cable.opened(), 2);
 }
 
-#[tokio::test(flavor = "multi_thread")]
+/// On one thread, as the function runs: there the runtime looks at its sockets before a session is judged.
+#[tokio::test]
 async fn a_session_whose_connection_ended_between_two_calls_is_replaced() {
     let world = World::new("cut").await;
     let _device = world.answering().await;

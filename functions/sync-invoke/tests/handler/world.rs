@@ -38,11 +38,8 @@ impl World {
         let function = stack.function("SyncInvoke");
         let cable = Cable::to(&stack.endpoint).await;
         let endpoint = format!("http://127.0.0.1:{}", cable.port);
-        let lookup = |name: &str| match name {
-            "AWS_ENDPOINT_URL" => Some(endpoint.clone()),
-            _ => function.variable(name),
-        };
-        let config = Config::from_lookup(&lookup).unwrap();
+        let mut config = Config::from_lookup(&|name| function.variable(name)).unwrap();
+        config.address = config.address.dialled_at(Some(&endpoint));
         let sdk = stack.role_of(function, &stack.endpoint).await;
         let invoker = Invoker::new(&sdk, &config, clock);
         Self { invoker, config, thing: unique_thing(purpose), stack, cable }
@@ -102,7 +99,7 @@ pub(crate) struct Cable {
     port: u16,
     cut: watch::Sender<u64>,
     opened: Arc<AtomicUsize>,
-    standing: Arc<AtomicUsize>,
+    ended: Arc<AtomicUsize>,
 }
 
 impl Cable {
@@ -112,14 +109,13 @@ impl Cable {
         let port = listener.local_addr().unwrap().port();
         let (cut, cuts) = watch::channel(0);
         let opened = Arc::new(AtomicUsize::new(0));
-        let standing = Arc::new(AtomicUsize::new(0));
-        let (count, present) = (Arc::clone(&opened), Arc::clone(&standing));
+        let ended = Arc::new(AtomicUsize::new(0));
+        let (count, over) = (Arc::clone(&opened), Arc::clone(&ended));
         tokio::spawn(async move {
             while let Ok((mut near, _)) = listener.accept().await {
-                let (broker, mut cuts, present) = (broker.clone(), cuts.clone(), Arc::clone(&present));
+                let (broker, mut cuts, over) = (broker.clone(), cuts.clone(), Arc::clone(&over));
                 cuts.mark_unchanged();
                 count.fetch_add(1, Ordering::SeqCst);
-                present.fetch_add(1, Ordering::SeqCst);
                 tokio::spawn(async move {
                     let mut far = TcpStream::connect(broker).await.unwrap();
                     far.set_nodelay(true).unwrap();
@@ -129,17 +125,19 @@ impl Cable {
                         _ = cuts.changed() => {}
                     }
                     drop((near, far));
-                    present.fetch_sub(1, Ordering::SeqCst);
+                    over.fetch_add(1, Ordering::SeqCst);
                 });
             }
         });
-        Self { port, cut, opened, standing }
+        Self { port, cut, opened, ended }
     }
 
     /// Ends every connection, as a broker that restarts does.
     pub(crate) async fn cut(&self) {
+        let opened = self.opened();
         self.cut.send_modify(|cuts| *cuts += 1);
-        eventually("the cut connections end", async || (self.standing.load(Ordering::SeqCst) == 0).then_some(())).await;
+        eventually("the cut connections end", async || (self.ended.load(Ordering::SeqCst) >= opened).then_some(()))
+            .await;
     }
 
     /// How many connections there ever were.
