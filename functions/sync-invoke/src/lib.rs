@@ -12,6 +12,8 @@ pub mod published;
 mod python_json;
 mod request;
 mod routes;
+#[cfg(test)]
+mod sample_events;
 pub mod session;
 mod target;
 
