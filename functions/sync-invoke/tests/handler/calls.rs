@@ -182,7 +182,7 @@ async fn no_answer_is_ever_another_call_s() {
             0 => ("double", 10.0, r#"200 "first""#),
             1 => ("foreign", 10.0, r#"200 "right""#),
             2 => ("silent", 0.02, "no-answer no-delivery"),
-            3 => ("wait", 0.01, "no-answer no-delivery"),
+            3 => ("wait", 0.01, "late"),
             _ => ("echo", 10.0, ""),
         };
         let text = format!("call {number}");
@@ -190,8 +190,11 @@ async fn no_answer_is_ever_another_call_s() {
         let heard = told(&world.call(method, request, seconds).await);
         let echo = format!("200 {text:?}");
         let expected = if expected.is_empty() { echo.as_str() } else { expected };
-        // A call that lasts 20 ms may end before the device's acknowledgement comes.
-        assert!(expected == heard || expected.split(' ').any(|word| word == heard), "{method}: {heard}");
+        // A call that lasts 20 ms may end before the device's acknowledgement comes; and on a busy machine its own answer may
+        // come before its time is looked at.
+        let late = expected == "late" && ["no-answer", "no-delivery", r#"200 "done""#].contains(&heard.as_str());
+        let ended = expected.split(' ').any(|word| word == heard);
+        assert!(late || ended || expected == heard, "{method}: {heard}");
         calls += 1;
         if budget.is_spent() {
             break;
