@@ -9,6 +9,7 @@ mod error;
 mod event;
 mod identity;
 mod in_flight;
+pub mod invoke;
 mod message;
 mod options;
 mod outlet;

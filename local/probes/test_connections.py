@@ -14,7 +14,7 @@ from loam_local.extension import connections, sessions
 from loam_local.extension.throttle import Rate
 
 _README = Path(__file__).resolve().parents[1] / "README.md"
-_OPERATIONS = ("GetConnection", "DeleteConnection", "ListNamedShadowsForThing")
+_OPERATIONS = ("GetConnection", "DeleteConnection", "ListNamedShadowsForThing", "SendDirectMessage")
 _ROW = re.compile(r"\| `(\w+)` \| (\d{3}) `(\w+)` \|")
 
 

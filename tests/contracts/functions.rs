@@ -40,6 +40,7 @@ fn asked_for(logical_id: &str) -> BTreeSet<String> {
         "SoilAlerts" => drop(soil_alerts::Config::from_lookup(&lookup)),
         "SoilAlertsSweep" => drop(soil_alerts::AlertsConfig::from_lookup(&lookup)),
         "SoilAlertsThings" => drop(soil_alerts::ThingsConfig::from_lookup(&lookup)),
+        "SyncInvoke" => drop(sync_invoke::Config::from_lookup(&lookup)),
         "Telemetry" => drop(telemetry::Config::from_lookup(&lookup)),
         other => panic!("the function {other} has no configuration here: add it to this match"),
     }

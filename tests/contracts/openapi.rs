@@ -18,6 +18,7 @@ fn documents() -> Vec<(&'static str, OpenApi)> {
         ("JitrApi", jitr::api::openapi()),
         ("OnboardingApi", onboarding::openapi()),
         ("PresenceApi", presence::openapi()),
+        ("SyncInvoke", sync_invoke::openapi()),
     ]
 }
 
@@ -110,8 +111,10 @@ fn mistakes(
         } else if served_by(route).as_deref() != expected {
             mistakes.insert(format!("{key}: served by another function than {expected:?}"));
         }
-        let guarded = route.at("/AuthorizationType") == "JWT"
-            && target(route.at("/AuthorizerId")).as_deref() == Some("HttpApiAuthorizer");
+        let signed = key == "GET /invoke" && route.at("/AuthorizationType") == "AWS_IAM";
+        let guarded = signed
+            || route.at("/AuthorizationType") == "JWT"
+                && target(route.at("/AuthorizerId")).as_deref() == Some("HttpApiAuthorizer");
         if guarded == open {
             mistakes
                 .insert(format!("{key}: {}", if open { "needs no token" } else { "takes callers without a token" }));

@@ -4,9 +4,7 @@ use loam_kit::Stack;
 use loam_kit::wiretap::{Scenario, Wiretap, calls_table, distinct};
 
 use crate::soil_sweep::Tables;
-use crate::{
-    catalog, catalog_routes, erasures, event_relay, jitr, onboarding, presence, soil_alerts, telemetry,
-};
+use crate::{catalog, catalog_routes, erasures, event_relay, jitr, onboarding, presence, soil_alerts, telemetry};
 
 /// The table of a story's delivery, with the stack's own names for its resources.
 async fn table_of(story: &impl Scenario) -> String {

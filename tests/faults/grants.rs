@@ -8,9 +8,7 @@ use serde_json::Value;
 
 use crate::jitr_api::Routes;
 use crate::soil_sweep::{Silence, Tables};
-use crate::{
-    catalog, catalog_routes, erasures, event_relay, jitr, onboarding, presence, soil_alerts, telemetry,
-};
+use crate::{catalog, catalog_routes, erasures, event_relay, jitr, onboarding, presence, soil_alerts, telemetry};
 
 /// The calls of a story without faults.
 async fn calls_of<S: Scenario>(story: &S) -> Vec<Call> {

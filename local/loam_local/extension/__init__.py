@@ -21,6 +21,7 @@ GAPS = (
     "sessions",
     "certificates",
     "connections",
+    "direct_message",
     "registry_resources",
     "thing_version",
 )

@@ -65,6 +65,8 @@ pub(crate) enum Mode {
     Flap,
     /// Publish soil readings; after each, a second connection with the same client id takes over and leaves
     TakeOver,
+    /// Answer calls; no readings
+    Invoke,
 }
 
 /// How the log looks.

@@ -11,6 +11,7 @@ use flags::{Flags, Mode};
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 use loam_device::chaos::{self, Publication, Step};
+use loam_device::invoke::{self, Listen};
 use loam_device::soil::{self, Readings};
 use loam_device::{Device, DeviceError, Identity, Options, QoS, Subscription, description, topics};
 use std::process::ExitCode;
@@ -80,6 +81,7 @@ async fn report(flags: &Flags, device: &Device, identity: &Identity) -> Result<(
             return soil::run(device, &mut Readings::new(device.thing(), flags.seed), flags.rounds()).await;
         }
         Mode::Chaos => chaos::plan,
+        Mode::Invoke => return invoke::run(device, Listen::Subscribed).await.map(drop),
         Mode::Flap => |_seed, messages| chaos::again_and_again(Step::Flap, messages),
         Mode::TakeOver => |_seed, messages| chaos::again_and_again(Step::TakeOver, messages),
     };

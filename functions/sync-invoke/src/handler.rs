@@ -1,0 +1,188 @@
+use std::pin::pin;
+use std::time::Duration;
+
+use aws_config::SdkConfig;
+use loam_runtime::{Class, Failure as _, diagnostic};
+use tokio::time::{Instant, sleep, sleep_until, timeout, timeout_at};
+
+use crate::direct::Direct;
+use crate::progress::{Outcome, Progress};
+use crate::publish::Publisher;
+use crate::request::{LARGEST_PAYLOAD, wrapped};
+use crate::session::{Broker, Clock, SessionFailure, Sessions, Waiting};
+use crate::{Config, Delivery, DeliveryMode, Target};
+
+/// How long a request that the device has answered may still wait for AWS's word that it was delivered: a connection that
+/// is given up half-way cannot be used again, and opening one costs the next call more.
+const LAST_WORD: Duration = Duration::from_millis(50);
+/// How long to wait before a device that is not connected is tried again, for callers that wait for it.
+const LOOK_AGAIN: Duration = Duration::from_millis(300);
+/// How long to wait before a lost session is opened again.
+const BREATH: Duration = Duration::from_millis(100);
+
+/// One call of a device.
+#[derive(Debug, Clone)]
+pub struct Request {
+    /// What is called.
+    pub target: Target,
+    /// Handed to the device as it is.
+    pub request: String,
+    /// How long it may take, all in all.
+    pub budget: Duration,
+    /// For how much of it to wait for a device that is not connected.
+    pub connect_budget: Duration,
+    /// Whether an answer that is none ends the call, or is as if nothing had come.
+    pub ends_on_malformed: bool,
+}
+
+/// How a call ended, and under which id it was made; empty when it never got one.
+#[derive(Debug, Clone)]
+pub struct Called {
+    /// The id in topics and payloads.
+    pub id: String,
+    /// How it ended.
+    pub outcome: Outcome,
+}
+
+/// Calls devices: requests by Direct Messaging, answers by the environment's session.
+#[derive(Debug)]
+pub struct Invoker {
+    sessions: Sessions,
+    way: Way,
+    clock: Clock,
+}
+
+/// How requests go out.
+#[derive(Debug)]
+enum Way {
+    Direct(Direct),
+    Publish(Publisher),
+}
+
+impl Invoker {
+    /// Makes clients; connects nowhere yet.
+    #[must_use]
+    pub fn new(sdk: &SdkConfig, config: &Config, clock: Clock) -> Self {
+        let broker = Broker::new(sdk, config.address.clone(), config.prefix.clone(), clock);
+        let way = match config.delivery {
+            DeliveryMode::Direct => Way::Direct(Direct::new(sdk)),
+            DeliveryMode::Publish => Way::Publish(Publisher::new(sdk)),
+        };
+        Self { sessions: Sessions::new(broker), way, clock }
+    }
+
+    /// The session; for tests that look for leaks.
+    #[must_use]
+    pub const fn sessions(&self) -> &Sessions {
+        &self.sessions
+    }
+
+    /// Calls the device and waits for its answer. Nothing of it runs on when this returns.
+    pub async fn call(&self, request: &Request) -> Called {
+        let deadline = Instant::now() + request.budget;
+        if is_too_large(&request.request) {
+            return Called { id: String::new(), outcome: Outcome::TooLarge };
+        }
+        match timeout_at(deadline, self.sessions.wait_for(&request.target)).await {
+            Ok(Ok(waiting)) => self.exchange(request, waiting, deadline).await,
+            Ok(Err(failure)) => {
+                log(&failure);
+                Called { id: String::new(), outcome: Outcome::Unavailable }
+            }
+            Err(_) => Called { id: String::new(), outcome: Outcome::Unavailable },
+        }
+    }
+
+    /// Sends the request, and awaits the answer side by side.
+    async fn exchange(&self, request: &Request, mut waiting: Waiting, deadline: Instant) -> Called {
+        let id = waiting.id().to_owned();
+        let mut progress = Progress::new(request.ends_on_malformed);
+        let mut sending = pin!(self.send(request, id.clone(), deadline));
+        let mut sent = false;
+        let outcome = loop {
+            let step = tokio::select! {
+                verdict = waiting.heard() => match verdict {
+                    Some(verdict) => progress.heard(verdict),
+                    None => match timeout_at(deadline, self.again(&waiting)).await {
+                        Ok(next) => {
+                            waiting = next;
+                            None
+                        }
+                        Err(_) => Some(progress.at_the_end()),
+                    },
+                },
+                delivery = &mut sending, if !sent => {
+                    sent = true;
+                    progress.delivered(delivery)
+                }
+                () = sleep_until(deadline) => Some(progress.at_the_end()),
+            };
+            if let Some(outcome) = step {
+                break outcome;
+            }
+        };
+        if !sent && matches!(outcome, Outcome::Answered(_)) {
+            drop(timeout(LAST_WORD, sending).await);
+        }
+        Called { id, outcome }
+    }
+
+    /// Sends the request; again while the device is not connected, and so cannot have it, as long as the caller waits.
+    async fn send(&self, request: &Request, id: String, deadline: Instant) -> Delivery {
+        let connect_by = Instant::now() + request.connect_budget;
+        loop {
+            let payload = wrapped(&id, &request.request, (self.clock)());
+            let left = deadline.saturating_duration_since(Instant::now());
+            let delivery = match &self.way {
+                Way::Direct(direct) => Box::pin(direct.send(&request.target, &id, payload, left)).await,
+                Way::Publish(publisher) => Box::pin(publisher.send(&request.target, &id, payload, left)).await,
+            };
+            if delivery != Delivery::NotConnected || Instant::now() + LOOK_AGAIN > connect_by {
+                return delivery;
+            }
+            sleep(LOOK_AGAIN).await;
+        }
+    }
+
+    /// Opens a new session for a call that lost its own; tries until it is stopped.
+    async fn again(&self, lost: &Waiting) -> Waiting {
+        loop {
+            match self.sessions.wait_again(lost).await {
+                Ok(waiting) => return waiting,
+                Err(failure) => log(&failure),
+            }
+            sleep(BREATH).await;
+        }
+    }
+}
+
+/// Whether AWS IoT would refuse the request once it is wrapped. Time and id are of one length for all calls.
+fn is_too_large(request: &str) -> bool {
+    let at = loam_domain::Timestamp::from_millis(1_000_000_000_000);
+    wrapped("00000000-0000-0000-0000-000000000000", request, at).len() > LARGEST_PAYLOAD
+}
+
+fn log(failure: &SessionFailure) {
+    let error = diagnostic(failure).error_message;
+    metrics::counter!("Failures").increment(1);
+    if failure.class() == Class::Unavailable {
+        tracing::warn!(code = failure.code(), class = failure.class().as_str(), error, "no session for answers");
+    } else {
+        tracing::error!(code = failure.code(), class = failure.class().as_str(), error, "no session for answers");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_request_that_fills_the_payload_exactly_is_taken_and_one_byte_more_is_not() {
+        let frame =
+            wrapped("00000000-0000-0000-0000-000000000000", "", loam_domain::Timestamp::from_millis(1_000_000_000_000));
+        let room = LARGEST_PAYLOAD - frame.len();
+        assert!(!is_too_large(&"a".repeat(room)));
+        assert!(is_too_large(&"a".repeat(room + 1)));
+        assert!(is_too_large(&"é".repeat(room / 6 + 1)), "six bytes once it is escaped");
+    }
+}

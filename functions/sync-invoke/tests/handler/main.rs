@@ -1,0 +1,6 @@
+//! Calls of real devices against the local AWS, under the function's own role.
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a panic is how a test fails")]
+
+mod calls;
+mod routes;
+mod world;
