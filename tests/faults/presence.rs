@@ -5,7 +5,7 @@ use http_body_util::BodyExt as _;
 use loam_domain::{CertificateId, ThingName, Timestamp};
 use loam_http::Call;
 use loam_kit::wiretap::Scenario;
-use loam_kit::{DeadLetterQueue, Stack, api_event, now, rule_event, unique_thing};
+use loam_kit::{DeadLetterQueue, Stack, api_event, now, rule_event, seed_membership, unique_thing};
 use loam_runtime::{BatchItem, Invocation};
 use loam_things::{Registration, RetirementOrder, Things};
 use presence::{Api, ApiConfig, Config, Handler, Known, Store};
@@ -30,6 +30,10 @@ pub(crate) enum Comes {
     Retiring,
     /// A request of an operator, by what follows the thing in its path.
     Request(&'static str, &'static str),
+    /// A request of a viewer, likewise.
+    Viewed(&'static str, &'static str),
+    /// A request of somebody who is no member, likewise.
+    Tried(&'static str, &'static str),
 }
 
 /// By which function it comes.
@@ -57,9 +61,9 @@ const fn story(name: &'static str, by: By, before: &'static [Comes], comes: Come
     Story { name, by, before, ours: true, comes }
 }
 
-use Comes::{Broken, BrokenWill, Connected, Disconnected, Request, Retiring, Will};
+use Comes::{Broken, BrokenWill, Connected, Disconnected, Request, Retiring, Tried, Viewed, Will};
 
-pub(crate) const STORIES: [Story; 14] = [
+pub(crate) const STORIES: [Story; 18] = [
     story("connected for the first time", By::Rule, &[], Connected(1)),
     story("connected again before it was missed", By::Rule, &[Connected(1)], Connected(2)),
     story("connected, told twice", By::Rule, &[Connected(1)], Connected(1)),
@@ -74,6 +78,10 @@ pub(crate) const STORIES: [Story; 14] = [
     story("GET presence of a thing that never connected", By::Api, &[], Request("presence", "")),
     story("GET presence?live=true repairs", By::Api, &[Connected(1)], Request("presence", "?live=true")),
     story("GET presence/history, a page of one", By::Api, &[Connected(1)], Request("presence/history", "?limit=1")),
+    story("GET presence: a viewer", By::Api, &[Connected(1)], Viewed("presence", "")),
+    story("GET presence?live=true: a viewer repairs", By::Api, &[Connected(1)], Viewed("presence", "?live=true")),
+    story("GET presence/history: a viewer", By::Api, &[Connected(1)], Viewed("presence/history", "")),
+    story("GET presence: a stranger", By::Api, &[Connected(1)], Tried("presence", "")),
 ];
 
 /// One run's world.
@@ -122,7 +130,7 @@ impl World {
             BrokenWill => self.rule(&format!("lwt/{}", self.thing), &json!({"connected": false})),
             Retiring => json!({"id": format!("{}.3", self.thing), "type": "thing.retiring",
                 "thing": self.thing.as_str(), "at": self.at.as_millis(), "epoch": 1, "data": {}}),
-            Request(..) => Value::Null,
+            Request(..) | Viewed(..) | Tried(..) => Value::Null,
         }
     }
 
@@ -135,7 +143,12 @@ impl World {
     async fn deliver(&self, by: By, comes: Comes) -> Result<(), String> {
         let invocation = Invocation { request_id: "fault".to_owned(), now: now() };
         match (by, comes) {
-            (By::Api, Request(path, query)) => self.request(path, query).await,
+            (By::Api, Request(path, query)) => self.request("operator", &["operators"], path, query).await,
+            (By::Api, Viewed(path, query)) => self.request(self.thing.as_str(), &[], path, query).await,
+            (By::Api, Tried(path, query)) => match self.request("stranger", &[], path, query).await {
+                Err(problem) if problem.starts_with("404") => Ok(()),
+                other => other,
+            },
             (By::Queue, comes) => {
                 let item = BatchItem { message_id: "1".to_owned(), body: self.event(comes).to_string() };
                 let again =
@@ -148,10 +161,10 @@ impl World {
         }
     }
 
-    async fn request(&self, path: &str, query: &str) -> Result<(), String> {
+    async fn request(&self, user: &str, groups: &[&str], path: &str, query: &str) -> Result<(), String> {
         let route = format!("GET /v1/things/{{thing}}/{path}");
         let path = format!("/v1/things/{}/{path}{query}", self.thing);
-        let event = api_event(&route, &path, "operator", &["operators"], None);
+        let event = api_event(&route, &path, user, groups, None);
         let call = Call { request_id: "fault".to_owned(), now: now(), deadline: now().plus_millis(29_000) };
         let router = presence::routes().with_state(self.api.clone().unwrap());
         let response = loam_http::answer(router.into(), serde_json::from_value(event).unwrap(), call).await;
@@ -227,7 +240,11 @@ impl Scenario for Story {
         }
         if let Request(path @ "presence/history", query) = self.comes {
             // The key of cursors is made once in a stack's life: now, if nobody did before.
-            world.request(path, query).await?;
+            world.request("operator", &["operators"], path, query).await?;
+        }
+        if let Viewed(..) = self.comes {
+            // A person has the name of the thing that they see.
+            seed_membership(&stack, world.thing.as_str(), &world.thing, "viewer", 1).await;
         }
         world.handler = Handler::new(&stack.role_of(&function, endpoint).await, &config, name);
         world.api = Some(Api::new(&stack.role_of(api, endpoint).await, api_config));
@@ -248,7 +265,7 @@ impl Scenario for Story {
             }
             Known::Nothing | Known::Erased => None,
         };
-        let page = world.rows.history(&world.thing, None, 100, now()).await.unwrap();
+        let page = world.rows.history(&world.thing, None, 100, None, now()).await.unwrap();
         let record = world.things.get(&world.thing).await.unwrap();
         let awaited = record.and_then(|record| record.retirement).map(|left| left.awaiting.contains("presence"));
         let shadow = if awaited.is_none() { shadow(&world.shadows, &world.thing).await } else { None };
