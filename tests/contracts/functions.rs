@@ -42,6 +42,7 @@ fn asked_for(logical_id: &str) -> BTreeSet<String> {
         "SoilAlertsThings" => drop(soil_alerts::ThingsConfig::from_lookup(&lookup)),
         "SyncInvoke" => drop(sync_invoke::Config::from_lookup(&lookup)),
         "Telemetry" => drop(telemetry::Config::from_lookup(&lookup)),
+        "TelemetryApi" => drop(telemetry::ApiConfig::from_lookup(&lookup)),
         other => panic!("the function {other} has no configuration here: add it to this match"),
     }
     asked.into_inner()

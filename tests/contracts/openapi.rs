@@ -19,6 +19,7 @@ fn documents() -> Vec<(&'static str, OpenApi)> {
         ("OnboardingApi", onboarding::openapi()),
         ("PresenceApi", presence::openapi()),
         ("SyncInvoke", sync_invoke::openapi()),
+        ("TelemetryApi", telemetry::openapi()),
     ]
 }
 

@@ -4,7 +4,10 @@ use loam_kit::Stack;
 use loam_kit::wiretap::{Scenario, Wiretap, calls_table, distinct};
 
 use crate::soil_sweep::Tables;
-use crate::{catalog, catalog_routes, erasures, event_relay, jitr, onboarding, presence, soil_alerts, telemetry};
+use crate::{
+    catalog, catalog_routes, erasures, event_relay, jitr, onboarding, presence, soil_alerts, telemetry,
+    telemetry_routes,
+};
 
 /// The table of a story's delivery, with the stack's own names for its resources.
 async fn table_of(story: &impl Scenario) -> String {
@@ -76,6 +79,15 @@ async fn a_batch_of_telemetry_costs_these_calls() {
         tables.extend([story.name(), "\n", &table_of(story).await, "\n"]);
     }
     assert_eq!(tables, include_str!("figures/telemetry.txt"));
+}
+
+#[tokio::test]
+async fn a_route_of_telemetry_costs_these_calls() {
+    let mut tables = String::new();
+    for story in &telemetry_routes::STORIES {
+        tables.extend([story.name(), "\n", &table_of(story).await, "\n"]);
+    }
+    assert_eq!(tables, include_str!("figures/telemetry-routes.txt"));
 }
 
 #[tokio::test]

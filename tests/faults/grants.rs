@@ -8,7 +8,10 @@ use serde_json::Value;
 
 use crate::jitr_api::Routes;
 use crate::soil_sweep::{Silence, Tables};
-use crate::{catalog, catalog_routes, erasures, event_relay, jitr, onboarding, presence, soil_alerts, telemetry};
+use crate::{
+    catalog, catalog_routes, erasures, event_relay, jitr, onboarding, presence, soil_alerts, telemetry,
+    telemetry_routes,
+};
 
 /// The calls of a story without faults.
 async fn calls_of<S: Scenario>(story: &S) -> Vec<Call> {
@@ -94,6 +97,15 @@ async fn telemetry_may_do_exactly_what_it_does() {
     }
     calls.extend(calls_of(&erasures::Series(Tables::OfTheStack)).await);
     assert_exact("Telemetry", &calls);
+}
+
+#[tokio::test]
+async fn telemetrys_routes_may_do_exactly_what_they_do() {
+    let mut calls = Vec::new();
+    for story in &telemetry_routes::STORIES {
+        calls.extend(calls_of(story).await);
+    }
+    assert_exact_but("TelemetryApi", &calls, makes_the_key_of_cursors);
 }
 
 #[tokio::test]

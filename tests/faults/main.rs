@@ -18,6 +18,7 @@ mod presence;
 mod soil_alerts;
 mod soil_sweep;
 mod telemetry;
+mod telemetry_routes;
 mod things;
 
 use std::time::Duration;
