@@ -63,7 +63,8 @@ pub(crate) struct Story {
 impl Story {
     /// The same, where the deployed saga does not hear that the thing retires.
     fn unheard(&self) -> Self {
-        Self { tables: Tables::Own, ..*self }
+        let tables = if matches!(self.comes, Retiring) { Tables::Own } else { self.tables };
+        Self { tables, ..*self }
     }
 }
 
