@@ -172,7 +172,10 @@ impl Scenario for Story {
 
 #[tokio::test]
 async fn a_request_that_meets_throttling_at_any_call_never_claims_success() {
-    for story in STORIES.iter().filter(|story| story.readings == 3) {
+    // Each call that any of the stories makes is made by one of these.
+    let strained =
+        |story: &&Story| story.who == Who::Member && (story.path == READ.path || story.path.contains("limit=1&"));
+    for story in STORIES.iter().filter(strained) {
         survives_strain(story).await;
     }
 }
