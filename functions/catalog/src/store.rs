@@ -46,7 +46,13 @@ impl Store {
     /// The tables of these names.
     #[must_use]
     pub fn new(sdk: &SdkConfig, twins: String, groups: String, things: Things) -> Self {
-        Self { client: aws_sdk_dynamodb::Client::new(sdk), twins, groups, things }
+        Self::of(aws_sdk_dynamodb::Client::new(sdk), twins, groups, things)
+    }
+
+    /// The same, on a client that is there already.
+    #[must_use]
+    pub const fn of(client: aws_sdk_dynamodb::Client, twins: String, groups: String, things: Things) -> Self {
+        Self { client, twins, groups, things }
     }
 
     /// Writes a twin if the row still has the version before; version 1: if there is no row, and the thing stays.
