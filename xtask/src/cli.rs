@@ -106,6 +106,8 @@ pub(crate) enum Soak {
     Histories,
     /// 1,000,000 inputs for each parser
     Fuzz,
+    /// Lists and searches of a fleet of 10,000 things and of 100,000, and of a member of 1,000: time, cost, how they grow
+    Fleet,
     /// 10,000 events for each function while the store fails; 100 broken messages of each kind
     Storm,
     /// All of these
