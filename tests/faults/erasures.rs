@@ -244,7 +244,7 @@ impl Scenario for Alerts {
 
 impl AlertsWorld {
     fn scope(&self) -> AttributeValue {
-        AttributeValue::S(format!("thing/{}", self.thing))
+        AttributeValue::S(format!("thing:{}", self.thing))
     }
 
     async fn write_rows(&self) {

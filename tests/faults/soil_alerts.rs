@@ -47,8 +47,8 @@ pub(crate) const STORIES: [Story; 6] = [
         name: "smart: a batch opens and ends an episode under a type's rule",
         mode: "smart",
         rules: &[
-            ("thing/{thing}", "thingType", "pot-{thing}"),
-            ("type/pot-{thing}", "rules", r#"[{"path":"humidity","threshold":60,"noDataSeconds":600}]"#),
+            ("thing:{thing}", "thingType", "pot-{thing}"),
+            ("type:pot-{thing}", "rules", r#"[{"path":"humidity","threshold":60,"noDataSeconds":600}]"#),
         ],
         before: &[],
         message: |at| json!([reading("Balcony", &json!(50), at), reading("Balcony", &json!(70), at.plus_millis(1))]),

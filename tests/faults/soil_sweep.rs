@@ -86,7 +86,7 @@ impl Scenario for Silence {
 async fn write_rule(table: &aws_sdk_dynamodb::Client, rules: &str, thing: &ThingName) {
     let text = |text: &str| AttributeValue::S(text.to_owned());
     let rule = r#"[{"path":"humidity","threshold":35,"noDataSeconds":60}]"#;
-    let (own, of_type) = (format!("thing/{thing}"), format!("type/silent-{thing}"));
+    let (own, of_type) = (format!("thing:{thing}"), format!("type:silent-{thing}"));
     let put = table.put_item().table_name(rules).item("scope", text(&own));
     put.item("thingType", text(&format!("silent-{thing}"))).send().await.unwrap();
     table.put_item().table_name(rules).item("scope", text(&of_type)).item("rules", text(rule)).send().await.unwrap();
