@@ -99,7 +99,8 @@ async fn speak_once(
     at: Timestamp,
 ) -> Result<(), AlertFailure> {
     let queue = Stack::deployed().function("SoilAlerts").variable("DEAD_LETTERS_URL").unwrap();
-    let config = Config { alerts: config.clone(), mode: Mode::Smart, dead_letters_url: queue };
+    let (alerts, mode) = (config.clone(), Mode::Smart);
+    let config = Config { alerts, mode, history_days: 90, dead_letters_url: queue };
     let payload = reading("Balcony", &json!(50), at).to_string();
     let invocation = Invocation { request_id: "first".to_owned(), now: at };
     Handler::new(admin, &config).handle(rule_event(thing, payload.as_bytes(), at), &invocation).await
