@@ -27,19 +27,8 @@ pub(crate) struct History {
     pub(crate) seed: u64,
     pub(crate) rule: AlertRule,
     pub(crate) events: Vec<Event>,
-    /// Indices into `events`, and behind those into `deeds`: each stands here 1 to 5 times.
+    /// Indices into `events`: each stands here 1 to 5 times.
     pub(crate) deliveries: Vec<usize>,
-    /// What people do meanwhile; only in attended histories.
-    pub(crate) deeds: Vec<Deed>,
-}
-
-/// What somebody does about whatever episode is open when they look. A repeat of it comes at the same time.
-#[derive(Debug, Clone)]
-pub(crate) struct Deed {
-    pub(crate) by: String,
-    pub(crate) at: Timestamp,
-    /// For how many seconds nobody is to be told; `None`: the episode is acknowledged.
-    pub(crate) snooze: Option<i64>,
 }
 
 /// Which rules a history may have.
@@ -49,8 +38,6 @@ pub(crate) enum Kind {
     Immediate,
     /// N of M, K clears, reminders and cool-down.
     General,
-    /// The same, and people acknowledge and snooze.
-    Attended,
 }
 
 /// A source of chance that gives the same for the same seed.
@@ -75,18 +62,9 @@ fn history(kind: Kind, seed: u64) -> History {
         events.push((0..size).map(|_| observation(&mut chance)).collect::<Vec<_>>());
         left -= size;
     }
-    let deeds = if kind == Kind::Attended { chance.random_range(1..=6) } else { 0 };
-    let all = 0..events.len() + deeds;
-    let mut deliveries: Vec<_> = all.flat_map(|index| vec![index; chance.random_range(1..=5)]).collect();
+    let mut deliveries: Vec<_> = (0..events.len()).flat_map(|index| vec![index; chance.random_range(1..=5)]).collect();
     shuffle(&mut deliveries, &mut chance);
     let arrival = |index: usize| deliveries.iter().position(|delivered| *delivered == index).unwrap();
-    let first_deed = events.len();
-    let deed = |number: usize| Deed {
-        by: format!("person {number}"),
-        at: second(60 + i64::try_from(arrival(first_deed + number)).unwrap()),
-        snooze: (number % 2 == 0).then(|| 7 + 13 * i64::try_from(number).unwrap()),
-    };
-    let deeds = (0..deeds).map(deed).collect();
     let events = events
         .into_iter()
         .enumerate()
@@ -95,7 +73,7 @@ fn history(kind: Kind, seed: u64) -> History {
             received_at: second(60 + i64::try_from(arrival(index)).unwrap()),
         })
         .collect();
-    History { seed, rule, events, deliveries, deeds }
+    History { seed, rule, events, deliveries }
 }
 
 fn rule(kind: Kind, chance: &mut TestRng) -> AlertRule {
@@ -104,7 +82,7 @@ fn rule(kind: Kind, chance: &mut TestRng) -> AlertRule {
     let clear = if above { 35.0 - distance } else { 35.0 + distance };
     let mut fields = json!({"path": "humidity", "direction": if above { "above" } else { "below" },
         "threshold": 35.0, "clear": clear});
-    if kind != Kind::Immediate {
+    if kind == Kind::General {
         let of = chance.random_range(1..=6_u8);
         fields["of"] = json!(of);
         fields["breaches"] = json!(chance.random_range(1..=of));

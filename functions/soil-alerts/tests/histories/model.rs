@@ -32,6 +32,14 @@ pub(crate) struct Outcome {
     pub(crate) untimely: Vec<Notice>,
 }
 
+/// What somebody does about whatever episode is open when they look. A repeat of it comes at the same time.
+struct Deed {
+    by: String,
+    at: Timestamp,
+    /// For how many seconds nobody is to be told; `None`: the episode is acknowledged.
+    snooze: Option<i64>,
+}
+
 /// Where a handler stands with its event; it can die before each.
 enum Step {
     Decide(usize, Rc<State>),
@@ -46,6 +54,8 @@ enum Step {
 
 struct Model<'a> {
     history: &'a History,
+    deeds: Vec<Deed>,
+    /// Indices into the history's events, and behind those into `deeds`.
     queue: VecDeque<usize>,
     handlers: Vec<Option<Step>>,
     cell: Rc<State>,
@@ -58,11 +68,33 @@ struct Model<'a> {
 
 /// Plays `history` to its end; with `most_crashes`, handlers die up to so often and their events come again.
 pub(crate) fn play(history: &History, most_crashes: u32) -> Outcome {
+    run(history, most_crashes, vec![], history.deliveries.iter().copied().collect())
+}
+
+/// The same, while people acknowledge and snooze what is open when they look, each once or twice.
+pub(crate) fn play_attended(history: &History, most_crashes: u32) -> Outcome {
+    let mut chance = chance(history.seed ^ 0xdeed);
+    let mut queue: VecDeque<_> = history.deliveries.iter().copied().collect();
+    let mut deeds = Vec::new();
+    for number in 0..chance.random_range(1..=6_usize) {
+        let place = chance.random_range(0..=queue.len());
+        let at = Timestamp::from_millis(1_598_536_072_000 + 1000 * (60 + i64::try_from(place).unwrap()));
+        let snooze = chance.random_bool(0.5).then(|| chance.random_range(1..=40));
+        deeds.push(Deed { by: format!("person {number}"), at, snooze });
+        let index = history.events.len() + number;
+        queue.insert(place, index);
+        queue.insert(chance.random_range(place..=queue.len()), index);
+    }
+    run(history, most_crashes, deeds, queue)
+}
+
+fn run(history: &History, most_crashes: u32, deeds: Vec<Deed>, queue: VecDeque<usize>) -> Outcome {
     let mut chance = chance(history.seed ^ 0x5eed);
     let mut crashes = 0;
     let mut model = Model {
         history,
-        queue: history.deliveries.iter().copied().collect(),
+        deeds,
+        queue,
         handlers: (0..HANDLERS).map(|_| None).collect(),
         cell: Rc::new(State::new("soilSensor1", "humidity")),
         committed: Vec::new(),
@@ -135,8 +167,8 @@ impl Model<'_> {
     }
 
     fn react(&mut self, delivery: usize, opened_at: Timestamp, loaded: &State) -> Option<Step> {
-        let deed = &self.history.deeds[delivery - self.history.events.len()];
-        let (by, at) = (deed.by.clone(), deed.at);
+        let deed = &self.deeds[delivery - self.history.events.len()];
+        let (by, at, acknowledges) = (deed.by.clone(), deed.at, deed.snooze.is_none());
         let reaction = match deed.snooze {
             None => acknowledge(loaded, opened_at, Acknowledgement { by, at }),
             Some(seconds) => {
@@ -149,9 +181,10 @@ impl Model<'_> {
             Reaction::Save(next) if self.save((*next).clone()) => *next,
             Reaction::Save(_) => return Some(Step::React(delivery, opened_at, self.cell.clone())),
         };
-        if deed.snooze.is_none() {
+        if acknowledges {
             let who = answered.episode.and_then(|episode| episode.acknowledged).unwrap();
-            assert_eq!(self.acknowledged.entry(opened_at).or_insert_with(|| who.clone()), &who);
+            let first = self.acknowledged.entry(opened_at).or_insert_with(|| who.clone());
+            assert_eq!(*first, who, "seed {}", self.history.seed);
         }
         None
     }
