@@ -38,6 +38,7 @@ fn asked_for(logical_id: &str) -> BTreeSet<String> {
         "OnboardingApi" => drop(onboarding::ApiConfig::from_lookup(&lookup)),
         "OnboardingRetire" => drop(onboarding::RetireConfig::from_lookup(&lookup)),
         "SoilAlerts" => drop(soil_alerts::Config::from_lookup(&lookup)),
+        "SoilAlertsApi" => drop(soil_alerts::ApiConfig::from_lookup(&lookup)),
         "SoilAlertsSweep" => drop(soil_alerts::AlertsConfig::from_lookup(&lookup)),
         "SoilAlertsThings" => drop(soil_alerts::ThingsConfig::from_lookup(&lookup)),
         "SyncInvoke" => drop(sync_invoke::Config::from_lookup(&lookup)),

@@ -3,6 +3,7 @@
 use loam_kit::Stack;
 use loam_kit::wiretap::{Scenario, Wiretap, calls_table, distinct};
 
+use crate::soil_alerts_routes;
 use crate::soil_sweep::Tables;
 use crate::{
     catalog, catalog_routes, erasures, event_relay, jitr, onboarding, presence, soil_alerts, telemetry,
@@ -70,6 +71,15 @@ async fn a_soil_message_costs_these_calls() {
         tables.extend([story.name(), "\n", &table_of(story).await, "\n"]);
     }
     assert_eq!(tables, include_str!("figures/soil-alerts.txt"));
+}
+
+#[tokio::test]
+async fn a_route_of_soil_alerts_costs_these_calls() {
+    let mut tables = String::new();
+    for story in &soil_alerts_routes::STORIES {
+        tables.extend([story.name(), "\n", &table_of(story).await, "\n"]);
+    }
+    assert_eq!(tables, include_str!("figures/soil-alerts-routes.txt"));
 }
 
 #[tokio::test]

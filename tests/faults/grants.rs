@@ -7,6 +7,7 @@ use loam_kit::wiretap::{Account, Call, Grants, Names, Scenario, Wiretap, two_way
 use serde_json::Value;
 
 use crate::jitr_api::Routes;
+use crate::soil_alerts_routes;
 use crate::soil_sweep::{Silence, Tables};
 use crate::{
     catalog, catalog_routes, erasures, event_relay, jitr, onboarding, presence, soil_alerts, telemetry,
@@ -82,6 +83,15 @@ async fn soil_alerts_may_do_exactly_what_it_does() {
         calls.extend(calls_of(story).await);
     }
     assert_exact("SoilAlerts", &calls);
+}
+
+#[tokio::test]
+async fn the_routes_of_soil_alerts_may_do_exactly_what_they_do() {
+    let mut calls = Vec::new();
+    for story in &soil_alerts_routes::STORIES {
+        calls.extend(calls_of(story).await);
+    }
+    assert_exact_but("SoilAlertsApi", &calls, makes_the_key_of_cursors);
 }
 
 #[tokio::test]

@@ -16,6 +16,7 @@ mod jitr_api;
 mod onboarding;
 mod presence;
 mod soil_alerts;
+mod soil_alerts_routes;
 mod soil_sweep;
 mod telemetry;
 mod telemetry_routes;
