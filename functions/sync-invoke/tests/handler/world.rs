@@ -9,7 +9,7 @@ use loam_device::{Device, Files, Identity, Options};
 use loam_domain::{ThingName, Timestamp};
 use loam_kit::{Stack, eventually, join, now, unique_thing};
 
-use sync_invoke::{Called, Config, Invoker, Request, Target};
+use sync_invoke::{Called, Config, Invoker, Outcome, Request, Target};
 use tokio::io::copy_bidirectional;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
@@ -65,7 +65,15 @@ impl World {
     pub(crate) fn request(&self, method: &str, request: &str, seconds: f64) -> Request {
         let target = Target::parse(&self.config.prefix, self.thing.as_str(), method).unwrap();
         let budget = Duration::from_secs_f64(seconds);
-        Request { target, request: request.to_owned(), budget, connect_budget: Duration::ZERO, ends_on_malformed: true }
+        Request {
+            target,
+            request: request.to_owned(),
+            id: None,
+            budget,
+            connect_budget: Duration::ZERO,
+            response_budget: budget,
+            ends_on_malformed: true,
+        }
     }
 
     pub(crate) async fn call(&self, method: &str, request: &str, seconds: f64) -> Called {
@@ -75,12 +83,10 @@ impl World {
 
 /// The outcome in words, with what was answered.
 pub(crate) fn told(called: &Called) -> String {
-    match &called.outcome {
-        sync_invoke::Outcome::Answered(answer) => {
-            format!("{} {}", answer.status, answer.response.as_ref().map_or("nothing", |raw| raw.get()))
-        }
-        outcome => outcome.word().to_owned(),
+    if let Outcome::Answered(answer) = &called.outcome {
+        return format!("{} {}", answer.status, answer.response.as_ref().map_or("nothing", |raw| raw.get()));
     }
+    called.outcome.word().to_owned()
 }
 
 /// A clock that can be put forward, as it is when an environment was frozen; one a process, and so one a test.
