@@ -17,6 +17,7 @@ mod onboarding;
 mod presence;
 mod soil_alerts;
 mod soil_sweep;
+mod sync_invoke;
 mod telemetry;
 mod things;
 

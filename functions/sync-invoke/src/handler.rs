@@ -238,6 +238,23 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_call_ends_when_the_device_had_its_time_and_at_its_deadline_at_the_latest() {
+        let (now, second) = (Instant::now(), Duration::from_secs(1));
+        let ends = Ends::new(now + 9 * second, 5 * second);
+        assert!(ends.at() >= now + 5 * second && ends.at() < now + 6 * second);
+        assert!(!ends.are_here() && ends.goes_out() <= 5 * second);
+        assert_eq!(Ends::new(now + 3 * second, 5 * second).at(), now + 3 * second);
+        assert!(Ends::new(now, 5 * second).are_here());
+    }
+
+    #[tokio::test]
+    async fn who_publishes_looks_for_a_device_less_than_once_a_second_as_aws_tells_no_oftener() {
+        let sdk = SdkConfig::builder().behavior_version(aws_config::BehaviorVersion::latest()).build();
+        assert!(Way::Publish(Publisher::new(&sdk)).look_again() > Duration::from_secs(1));
+        assert!(Way::Direct(Direct::new(&sdk, "x")).look_again() < Duration::from_secs(1));
+    }
+
+    #[test]
     fn a_request_that_fills_the_payload_exactly_is_taken_and_one_byte_more_is_not() {
         let frame =
             wrapped("00000000-0000-0000-0000-000000000000", "", loam_domain::Timestamp::from_millis(1_000_000_000_000));

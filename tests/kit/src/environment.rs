@@ -1,6 +1,6 @@
 use std::path::Path;
 use std::process::Stdio;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex as StdMutex};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
@@ -10,8 +10,9 @@ use hyper::service::service_fn;
 use hyper::{Method, Request, Response, StatusCode};
 use hyper_util::rt::TokioIo;
 use serde_json::Value;
+use tokio::io::{AsyncBufReadExt as _, BufReader};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::process::{Child, Command};
+use tokio::process::{Child, ChildStdout, Command};
 use tokio::sync::{Mutex, mpsc};
 
 use crate::{Function, Stack};
@@ -26,6 +27,7 @@ pub struct ExecutionEnvironment {
     child: Child,
     events: mpsc::Sender<Bytes>,
     answers: mpsc::Receiver<Result<Bytes, String>>,
+    log: Arc<StdMutex<Vec<Value>>>,
 }
 
 /// The API's end towards the process.
@@ -36,7 +38,7 @@ struct Api {
 }
 
 impl ExecutionEnvironment {
-    /// Starts `program` as `function`, with `endpoint` for all of AWS; its log goes to where the test's goes.
+    /// Starts `program` as `function`, with `endpoint` for all of AWS.
     ///
     /// # Panics
     /// When it does not start.
@@ -51,9 +53,11 @@ impl ExecutionEnvironment {
         command.env("AWS_REGION", &stack.region).env("AWS_ENDPOINT_URL", endpoint);
         command.env("AWS_LAMBDA_RUNTIME_API", address).env("AWS_LAMBDA_FUNCTION_NAME", &function.name);
         command.env("AWS_LAMBDA_FUNCTION_VERSION", "$LATEST").env("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "128");
-        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).kill_on_drop(true);
-        let child = command.spawn().expect("the function's program starts");
-        Self { child, events, answers }
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::inherit()).kill_on_drop(true);
+        let mut child = command.spawn().expect("the function's program starts");
+        let log = Arc::default();
+        tokio::spawn(keep(child.stdout.take().expect("it is piped"), Arc::clone(&log)));
+        Self { child, events, answers, log }
     }
 
     /// Hands it an event, and waits for what it answers.
@@ -65,6 +69,17 @@ impl ExecutionEnvironment {
         let answer = tokio::time::timeout(DEADLINE * 2, self.answers.recv()).await.expect("an answer in time");
         let answer = answer.expect("the API runs as long as this").expect("the function does not fail");
         serde_json::from_slice(&answer).expect("the answer is JSON")
+    }
+
+    /// The value of `field` in each line of its log that says `message`.
+    ///
+    /// # Panics
+    /// When a line of the log could not be kept.
+    #[must_use]
+    pub fn logged(&self, message: &str, field: &str) -> Vec<Value> {
+        let log = self.log.lock().expect("a line of the log could not be kept");
+        let lines = log.iter().filter(|line| line.get("message").is_some_and(|said| said == message));
+        lines.filter_map(|line| line.get(field).cloned()).collect()
     }
 
     /// Freezes it, as Lambda does between two events.
@@ -103,6 +118,15 @@ impl ExecutionEnvironment {
             text.split(' ').next()?.parse::<u64>().ok()
         };
         Duration::from_nanos(tasks.flatten().filter_map(nanos).sum())
+    }
+}
+
+async fn keep(from: ChildStdout, log: Arc<StdMutex<Vec<Value>>>) {
+    let mut lines = BufReader::new(from).lines();
+    while let Ok(Some(line)) = lines.next_line().await {
+        if let (Ok(line), Ok(mut log)) = (serde_json::from_str(&line), log.lock()) {
+            log.push(line);
+        }
     }
 }
 

@@ -137,7 +137,8 @@ impl Sessions {
             *current = None;
         }
         let client_id = format!("{}_{}", self.broker.prefix, uuid::Uuid::new_v4());
-        let link = Arc::new(Link::open(&self.broker, client_id).await?);
+        let link = Arc::new(Link::open(&self.broker, client_id.clone()).await?);
+        tracing::info!(client.id = client_id, "session opened");
         metrics::counter!("SessionsOpened").increment(1);
         *current = Some(Arc::clone(&link));
         Ok(link)
