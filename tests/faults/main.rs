@@ -18,6 +18,7 @@ mod presence;
 mod soil_alerts;
 mod soil_alerts_routes;
 mod soil_sweep;
+mod sync_invoke;
 mod telemetry;
 mod telemetry_routes;
 mod things;

@@ -110,6 +110,8 @@ pub(crate) enum Soak {
     Fleet,
     /// 10,000 events for each function while the store fails; 100 broken messages of each kind
     Storm,
+    /// 10,000 calls of devices, 100 cuts, freezes of the function's own process
+    Invoke,
     /// All of these
     All,
 }

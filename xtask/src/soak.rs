@@ -32,7 +32,7 @@ struct Piece {
     needs_local_aws: bool,
 }
 
-const PIECES: [Piece; 10] = [
+const PIECES: [Piece; 11] = [
     Piece {
         what: Soak::Fuzz,
         title: "fuzz: the parsers of messages, rules and letters",
@@ -106,6 +106,13 @@ const PIECES: [Piece; 10] = [
             ("LOAM_MALFORMED_PER_KIND", "100"),
             ("LOAM_PATIENCE_SECONDS", "1800"),
         ],
+        needs_local_aws: true,
+    },
+    Piece {
+        what: Soak::Invoke,
+        title: "invoke: calls of devices, cuts, freezes",
+        tests: &["--test", "handler", "--", "process::", "no_answer_is_ever", "connection_ended_between"],
+        variables: &[("LOAM_INVOKE_CALLS", "10000"), ("LOAM_INVOKE_CUTS", "100"), ("LOAM_INVOKE_FREEZES", "3")],
         needs_local_aws: true,
     },
 ];
@@ -218,7 +225,7 @@ mod tests {
 
     #[test]
     fn every_kind_of_long_test_has_a_piece() {
-        for what in [Soak::Histories, Soak::Fuzz, Soak::Fleet, Soak::Storm] {
+        for what in [Soak::Histories, Soak::Fuzz, Soak::Fleet, Soak::Storm, Soak::Invoke] {
             assert!(PIECES.iter().any(|piece| piece.what == what), "{what:?}");
         }
         assert!(PIECES.iter().all(|piece| piece.what != Soak::All));
