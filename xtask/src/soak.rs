@@ -32,7 +32,7 @@ struct Piece {
     needs_local_aws: bool,
 }
 
-const PIECES: [Piece; 8] = [
+const PIECES: [Piece; 9] = [
     Piece {
         what: Soak::Fuzz,
         title: "fuzz: the parsers of messages, rules and letters",
@@ -94,6 +94,13 @@ const PIECES: [Piece; 8] = [
         ],
         needs_local_aws: true,
     },
+    Piece {
+        what: Soak::Schemathesis,
+        title: "schemathesis: the HTTP API against openapi.json",
+        tests: &["--test", "journeys", "--", "schemathesis"],
+        variables: &[("LOAM_SCHEMATHESIS_EXAMPLES", "1000")],
+        needs_local_aws: true,
+    },
 ];
 
 /// After all that ran on the local AWS.
@@ -129,6 +136,7 @@ fn on_local_aws(
     let folder = project.instance(INSTANCE);
     make_folder(&folder.join("log"))?;
     Venv::Emulator.ensure(project)?;
+    Venv::Schemathesis.ensure(project)?;
     let template = run_levels::expand(project, &folder)?;
     let session = run_levels::deployed(project, &Metadata::read(project)?, &folder, STACK)?;
     let variables = Variables::new(&session.local, &template)?;
@@ -204,7 +212,7 @@ mod tests {
 
     #[test]
     fn every_kind_of_long_test_has_a_piece() {
-        for what in [Soak::Histories, Soak::Fuzz, Soak::Storm] {
+        for what in [Soak::Histories, Soak::Fuzz, Soak::Schemathesis, Soak::Storm] {
             assert!(PIECES.iter().any(|piece| piece.what == what), "{what:?}");
         }
         assert!(PIECES.iter().all(|piece| piece.what != Soak::All));

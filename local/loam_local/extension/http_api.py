@@ -2,6 +2,8 @@
 
 Source: https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-troubleshooting-lambda.html: whatever goes wrong
 between the gateway and the function is 500 `{"message":"Internal Server Error"}`.
+
+CORS is in `cors.py`.
 """
 
 import json
