@@ -1,6 +1,11 @@
 //! The handler against the local AWS, under the function's own role.
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a panic is how a test fails")]
 
+#[path = "handler/alert_routes.rs"]
+mod alert_routes;
+#[path = "handler/world.rs"]
+mod world;
+
 use loam_domain::{ThingName, Timestamp};
 use loam_kit::{DeadLetterQueue, Inbox, Mail, Stack, eventually, now, reading, rule_event, unique_thing};
 use loam_runtime::Invocation;

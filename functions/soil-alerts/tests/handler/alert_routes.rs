@@ -1,7 +1,4 @@
 //! The routes against the local AWS, under their function's own role.
-#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a panic is how a test fails")]
-
-mod world;
 
 use std::collections::HashMap;
 
@@ -10,8 +7,9 @@ use loam_domain::Timestamp;
 use loam_kit::{Mail, eventually};
 use serde_json::{Value, json};
 use tokio::sync::Mutex;
-use world::Who::{Operator, User};
-use world::{Answer, World};
+
+use crate::world::Who::{Operator, User};
+use crate::world::{Answer, World};
 
 const EVER: Timestamp = Timestamp::from_millis(0);
 
