@@ -122,6 +122,13 @@ fn time(timestamp: i64, message: &RuleMessage) -> Result<Timestamp, Refused> {
 fn read<T: DeserializeOwned>(message: &RuleMessage) -> Result<T, Refused> {
     let not_base64 = |_| Refusal::new(RefusalCode::NotBase64, "the field `payload` is not base64");
     let bytes = STANDARD.decode(&message.payload).map_err(not_base64)?;
+    let document: Value = serde_json::from_slice(&bytes).map_err(|_| Refused::NotADocument)?;
+    // Serde would read a list as the fields of an object in their order.
+    let is_object = |place: &str| document.pointer(place).is_none_or(Value::is_object);
+    if !["", "/current", "/current/state"].into_iter().all(is_object) {
+        return Err(Refused::NotADocument);
+    }
+    // From the bytes, not from the value, which keeps the last of two fields of one name and so hides that there are two.
     serde_json::from_slice(&bytes).map_err(|_| Refused::NotADocument)
 }
 
@@ -150,7 +157,7 @@ fn of_events(event: &Value) -> Result<Message, Refused> {
 
 /// What filters read as `connectivity`. The version of the presence row ends the event's id.
 fn presence(event: &Event, connected: bool) -> Result<PresenceView, Refused> {
-    let version = event.id.rsplit_once('.').and_then(|(_, version)| version.parse().ok());
+    let version = event.id.rsplit_once(".presence.").and_then(|(_, version)| version.parse().ok());
     let version = version.ok_or(Refused::NotAnEvent)?;
     let mut connectivity = Map::from_iter([("connected".to_owned(), json!(connected))]);
     connectivity.insert("since".to_owned(), event.data.get("since").cloned().unwrap_or_else(|| json!(event.at)));
@@ -220,8 +227,14 @@ mod tests {
         for topic in ["$aws/things/t1/shadow/name/n/update/documents", "device/t1/devicePayload", ""] {
             assert_eq!(of_rule(topic, &json!({})).unwrap_err().code(), "unknown-topic", "{topic}");
         }
-        for payload in [json!({}), json!({"current": {"version": -1}, "timestamp": 1}), json!([])] {
-            let refused = of_rule("$aws/things/t1/shadow/update/documents", &payload).unwrap_err();
+        let lists = [
+            json!([{"version": 1}, 1]),
+            json!({"current": [{}, 1], "timestamp": 1}),
+            json!({"current": {"state": [{"a": 1}], "version": 1}, "timestamp": 1}),
+        ];
+        let others = [json!({}), json!({"current": {"version": -1}, "timestamp": 1}), json!([])];
+        for payload in lists.iter().chain(&others) {
+            let refused = of_rule("$aws/things/t1/shadow/update/documents", payload).unwrap_err();
             assert_eq!(refused.code(), "not-a-shadow-document");
         }
         assert_eq!(Message::parse("{").unwrap_err().code(), "not-json");

@@ -9,7 +9,7 @@ use aws_lambda_events::sqs::SqsEvent;
 use crate::event::{Message, Source};
 
 /// What is expected of each message, by file.
-const EVENTS: [(&str, &[&str]); 18] = [
+const EVENTS: [(&str, &[&str]); 19] = [
     ("event-of-another-type", &["not ours"]),
     ("good-and-bad-messages", &["shadow", "not-a-rule-message", "record"]),
     ("named-shadow", &["unknown-topic"]),
@@ -22,6 +22,7 @@ const EVENTS: [(&str, &[&str]); 18] = [
     ("presence-without-a-version", &["not-an-event"]),
     ("shadow-deleted", &["shadow"]),
     ("shadow-document", &["shadow"]),
+    ("shadow-from-the-future", &["from-the-future"]),
     ("shadow-of-a-reserved-name", &["not ours"]),
     ("shadow-without-state", &["shadow"]),
     ("shadow-without-version", &["not-a-shadow-document"]),

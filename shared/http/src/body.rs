@@ -47,8 +47,13 @@ fn is_json(headers: &HeaderMap) -> bool {
     media == "application/json" || (media.starts_with("application/") && media.ends_with("+json"))
 }
 
-/// Reads `bytes` as one JSON value of type `T` and nothing after it.
+/// Reads `bytes` as one JSON object of type `T` and nothing after it.
 pub(crate) fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
+    // Serde would read a list as the fields of an object in their order.
+    if bytes.trim_ascii_start().first() == Some(&b'[') {
+        let mistake = Mistake::at("", "a list, expected an object");
+        return Err(Problem::bad_request("invalid-body", "the body is not as expected").with_mistakes([mistake]));
+    }
     let mut deserializer = serde_json::Deserializer::from_slice(bytes);
     let value = serde_path_to_error::deserialize(&mut deserializer)
         .map_err(|error| invalid(pointer(error.path()), &error.into_inner()))?;
@@ -91,6 +96,13 @@ mod tests {
     struct Line {
         #[serde(rename = "a/b~c")]
         odd: bool,
+    }
+
+    #[test]
+    fn a_list_is_no_object_whatever_it_holds() {
+        for text in ["[]", "[[], 7]", " \n[{\"count\": 1}]", "["] {
+            assert_eq!(pointer_of(text), "", "{text}");
+        }
     }
 
     fn pointer_of(text: &str) -> String {

@@ -17,7 +17,8 @@ use crate::list::page;
 use crate::order::Place;
 
 /// Lists things: for operators the fleet, for everybody else the things of which they are a member (the first 1,000 by
-/// name). Pages that follow each other neither skip nor repeat a thing that did not change meanwhile.
+/// name). Pages that follow each other neither skip nor repeat a thing that did not change meanwhile; one of very large
+/// things holds fewer than `limit`.
 #[utoipa::path(get, path = "/v1/things", params(ListParams),
     responses((status = 200, description = "The things, and what reading took.", body = Things), Problem))]
 pub(super) async fn list(

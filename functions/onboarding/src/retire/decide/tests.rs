@@ -154,7 +154,7 @@ proptest! {
     fn a_retirement_that_dies_again_and_again_leaves_nothing(
         certificates in prop::sample::subsequence(vec!['a', 'b', 'd'], 1..=3),
         deaths in prop::collection::vec(0..14_usize, 0..8),
-        acknowledged in prop::collection::vec(0..8_usize, 3),
+        acknowledged in prop::collection::vec(0..8_usize, CAPABILITIES.len() - 1),
     ) {
         let mut record = retiring(&certificates);
         let mut aws = Aws::with(&record);
