@@ -10,6 +10,9 @@ from urllib.parse import urlsplit
 from urllib.request import urlopen
 
 import pytest
+from botocore.auth import SigV4Auth
+from botocore.awsrequest import AWSRequest
+from botocore.credentials import Credentials
 from conftest import ACCOUNT, REGION, Local, verb
 
 _MAIL, _PASSWORD = "ann@example.com", "Correct-horse-7"
@@ -76,6 +79,7 @@ def api(local: Local) -> Api:
     target = f"integrations/{integration}"
     gateway.create_route(ApiId=made, RouteKey="GET /v1/things/{thing}", Target=target, AuthorizationType="JWT",
                          AuthorizerId=authorizer)
+    gateway.create_route(ApiId=made, RouteKey="GET /signed", Target=target, AuthorizationType="AWS_IAM")
     gateway.create_route(ApiId=made, RouteKey="$default", Target=target)
     closed = gateway.create_integration(ApiId=made, IntegrationType="AWS_PROXY", IntegrationUri=local.function(),
                                         PayloadFormatVersion="2.0")["IntegrationId"]
@@ -198,3 +202,17 @@ def test_an_expired_token_and_one_for_another_client_are_refused_however_well_th
             with urlopen(f"{api.local.endpoint}/_loam/tokens/{api.pool}/{use}/{text}") as answer:
                 token = json.load(answer)["token"]
             assert api.ask("/v1/things/sensor7", token)[0] == expected, (kind, change)
+
+
+def _signature(api: Api, secret: str) -> dict[str, str]:
+    address = urlsplit(api.local.endpoint)
+    request = AWSRequest("GET", f"http://{api.id}.execute-api.localhost:{address.port}/signed")
+    SigV4Auth(Credentials(api.local.key["accessKeyId"], secret), "execute-api", REGION).add_auth(request)
+    return dict(request.headers)
+
+
+def test_a_signed_route_takes_the_signature_of_whom_may_invoke_it_and_nothing_else(api: Api) -> None:
+    assert api.ask("/signed", **_signature(api, api.local.key["secretAccessKey"]))[0] == 200
+    refused = [api.ask("/signed"), api.ask("/signed", api.sign_in()["AccessToken"]),
+               api.ask("/signed", **_signature(api, "x" * 40))]
+    assert [(status, body) for status, body, _ in refused] == [(403, {"message": "Forbidden"})] * 3

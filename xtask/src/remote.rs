@@ -31,11 +31,8 @@ pub(crate) fn replay(project: &Project, options: &ReplayOptions) -> Result<ExitC
 
 /// Writes or removes a membership.
 pub(crate) fn member(project: &Project, options: &MemberOptions) -> Result<ExitCode, Failure> {
-    let role: Vec<&str> = if options.remove {
-        vec!["--remove"]
-    } else {
-        options.role.iter().flat_map(|role| ["--role", role]).collect()
-    };
+    let role: Vec<&str> =
+        if options.remove { vec!["--remove"] } else { options.role.iter().flat_map(|role| ["--role", role]).collect() };
     let given = [&["--user", &options.user, "--thing", &options.thing][..], &role].concat();
     run(project, "member", &StackOptions { stack: options.stack.clone(), aws: options.aws }, &given)
 }
