@@ -190,6 +190,8 @@ def test_with_one_the_default_route_gets_preflight_requests_and_the_gateway_adds
         for other in ({"Origin": "https://evil.example"}, {}):
             assert not _cors(api.ask("/v1/things/sensor7", api.sign_in()["AccessToken"], **other)[2])
         assert not _cors(api.ask("/v9", method="OPTIONS", Origin="https://app.example.com")[2])
+        status, _, headers = api.ask("/v1/things/sensor7", Origin="https://app.example.com")
+        assert (status, _cors(headers)) == (401, set())
     finally:
         gateway.delete_cors_configuration(ApiId=api.id)
 

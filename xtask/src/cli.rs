@@ -112,7 +112,7 @@ pub(crate) enum Soak {
     Histories,
     /// 1,000,000 inputs for each parser
     Fuzz,
-    /// 1,000 requests for each route of openapi.json, as an operator and as a member
+    /// 300 requests and more for each route of openapi.json, as an operator and as a member
     Schemathesis,
     /// 10,000 events for each function while the store fails; 100 broken messages of each kind
     Storm,
