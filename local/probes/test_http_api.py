@@ -10,6 +10,9 @@ from urllib.parse import urlsplit
 from urllib.request import urlopen
 
 import pytest
+from botocore.auth import SigV4Auth
+from botocore.awsrequest import AWSRequest
+from botocore.credentials import Credentials
 from conftest import ACCOUNT, REGION, Local, verb
 
 _MAIL, _PASSWORD = "ann@example.com", "Correct-horse-7"
@@ -76,6 +79,7 @@ def api(local: Local) -> Api:
     target = f"integrations/{integration}"
     gateway.create_route(ApiId=made, RouteKey="GET /v1/things/{thing}", Target=target, AuthorizationType="JWT",
                          AuthorizerId=authorizer)
+    gateway.create_route(ApiId=made, RouteKey="GET /signed", Target=target, AuthorizationType="AWS_IAM")
     gateway.create_route(ApiId=made, RouteKey="$default", Target=target)
     gateway.create_route(ApiId=made, RouteKey="GET /signed", Target=target, AuthorizationType="AWS_IAM")
     closed = gateway.create_integration(ApiId=made, IntegrationType="AWS_PROXY", IntegrationUri=local.function(),
@@ -194,6 +198,8 @@ def test_with_one_the_default_route_gets_preflight_requests_and_the_gateway_adds
         for other in ({"Origin": "https://evil.example"}, {}):
             assert not _cors(api.ask("/v1/things/sensor7", api.sign_in()["AccessToken"], **other)[2])
         assert not _cors(api.ask("/v9", method="OPTIONS", Origin="https://app.example.com")[2])
+        status, _, headers = api.ask("/v1/things/sensor7", Origin="https://app.example.com")
+        assert (status, _cors(headers)) == (401, set())
     finally:
         gateway.delete_cors_configuration(ApiId=api.id)
 
@@ -206,3 +212,61 @@ def test_an_expired_token_and_one_for_another_client_are_refused_however_well_th
             with urlopen(f"{api.local.endpoint}/_loam/tokens/{api.pool}/{use}/{text}") as answer:
                 token = json.load(answer)["token"]
             assert api.ask("/v1/things/sensor7", token)[0] == expected, (kind, change)
+
+
+def _signature(api: Api, secret: str) -> dict[str, str]:
+    address = urlsplit(api.local.endpoint)
+    request = AWSRequest("GET", f"http://{api.id}.execute-api.localhost:{address.port}/signed")
+    SigV4Auth(Credentials(api.local.key["accessKeyId"], secret), "execute-api", REGION).add_auth(request)
+    return dict(request.headers)
+
+
+def test_a_signed_route_takes_the_signature_of_whom_may_invoke_it_and_nothing_else(api: Api) -> None:
+    assert api.ask("/signed", **_signature(api, api.local.key["secretAccessKey"]))[0] == 200
+    refused = [api.ask("/signed"), api.ask("/signed", api.sign_in()["AccessToken"]),
+               api.ask("/signed", **_signature(api, "x" * 40))]
+    assert [(status, body) for status, body, _ in refused] == [(403, {"message": "Forbidden"})] * 3
+
+
+_PEOPLE = {
+    "Resources": {name: {"Type": "AWS::DynamoDB::Table", "Properties": {
+        "BillingMode": "PAY_PER_REQUEST",
+        "AttributeDefinitions": [{"AttributeName": key, "AttributeType": "S"} for key in keys],
+        "KeySchema": [{"AttributeName": key, "KeyType": kind} for key, kind in zip(keys, ("HASH", "RANGE"), strict=True)],
+    }} for name, keys in (("MembershipsTable", ("user", "thing")), ("ThingsTable", ("thing", "item")))}}
+
+
+def test_an_operator_makes_somebody_a_member_and_ends_it(api: Api, local: Local, tmp_path: Path) -> None:
+    outputs = {"UserPoolId": {"Value": api.pool}, "UserPoolClientId": {"Value": api.client}}
+    stack, cloudformation = local.name("members"), local.client("cloudformation")
+    cloudformation.create_stack(StackName=stack, TemplateBody=json.dumps(_PEOPLE | {"Outputs": outputs}))
+    cloudformation.get_waiter("stack_create_complete").wait(StackName=stack, WaiterConfig={"Delay": 1})
+    tables = {each["LogicalResourceId"]: each["PhysicalResourceId"]
+              for each in cloudformation.describe_stack_resources(StackName=stack)["StackResources"]}
+    admin = {"AWS_ACCESS_KEY_ID": local.key["accessKeyId"], "AWS_SECRET_ACCESS_KEY": local.key["secretAccessKey"]}
+    where, store = ("--endpoint", local.endpoint, "--stack", stack), local.client("dynamodb")
+
+    def member(*what: str, user: str = "cat", thing: str = "t1") -> str:
+        return verb("member", *where, "--user", user, "--thing", thing, *what, **admin).stderr
+
+    def row() -> dict[str, str]:
+        items = store.scan(TableName=tables["MembershipsTable"])["Items"]
+        return {name: next(iter(value.values())) for item in items for name, value in item.items()}
+
+    def epoch(number: int) -> None:
+        store.put_item(TableName=tables["ThingsTable"], Item={
+            "thing": {"S": "t1"}, "item": {"S": "record"}, "state": {"S": "active"}, "epoch": {"N": str(number)}})
+
+    epoch(1)
+    assert "cargo xtask token --name" in member("--role", "viewer") and "[user-not-found]" in member("--role", "viewer")
+    verb("user", *where, "--name", "cat", "--state", str(tmp_path), **admin)
+    assert "[thing-not-found]" in member("--role", "viewer", thing="t2")
+    assert member("--role", "viewer") == ""
+    first = row()
+    assert (first["thing"], first["role"], first["epoch"]) == ("t1", "viewer", "1")
+    assert member("--role", "owner", user="cat@example.com") == ""
+    assert row() == first | {"role": "owner"}
+    epoch(2)
+    assert member("--role", "owner", user=first["user"]) == ""
+    assert row()["epoch"] == "2" and int(row()["since"]) > int(first["since"])
+    assert member("--remove") == "" and row() == {}

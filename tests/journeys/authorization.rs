@@ -103,7 +103,7 @@ impl World {
             unique_thing("nobody")
         };
         let path = format!("{stage}{}", route.path(thing.as_str()));
-        let answer = caller.api.send(&route.method, &path, &[], None).await;
+        let answer = caller.api.send(&route.method, &path, &[], route.body.as_ref()).await;
         let expected = expected(route.rule, caller.standing);
         let wrong =
             || format!("{} {stage} {}: {expected:?}, not {} {}", route.key(), caller.name, answer.status, answer.body);

@@ -42,6 +42,8 @@ pub(crate) struct Route {
     pub(crate) method: String,
     pub(crate) template: String,
     pub(crate) rule: Rule,
+    /// What the document calls the operation.
+    pub(crate) id: String,
     /// The least body that the schema takes; none where the route reads none.
     pub(crate) body: Option<Value>,
     parameters: Vec<Value>,
@@ -71,6 +73,7 @@ impl Route {
             method: method.to_uppercase(),
             template: template.to_owned(),
             rule: rule(&key, &operation["security"]),
+            id: operation["operationId"].as_str().unwrap().to_owned(),
             body: operation.pointer("/requestBody/content/application~1json/schema").map(|of| least(document, of)),
             parameters: operation["parameters"].as_array().into_iter().flatten().map(resolved).collect(),
         }

@@ -122,7 +122,7 @@ async fn lists_filters_counts_and_cursors_know_nothing_of_another_s_things() {
         format!("filter=deviceId%20%3D%20%27{thing}%27"),
         format!("filter=tags.word%20%3D%20%27{SECRET}%27"),
         format!("filter=NOT%20tags.word%20%3D%20%27{SECRET}x%27%20AND%20IS_DEFINED(tags.word)"),
-        format!("filter=STARTSWITH(tags.word,%20%27zucker%27)"),
+        "filter=STARTSWITH(tags.word,%20%27zucker%27)".to_owned(),
         format!("search={SECRET}"),
         format!("search={SECRET}&sort=friendlyName&fields=friendlyName,tags.word"),
     ];

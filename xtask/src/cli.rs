@@ -114,7 +114,7 @@ pub(crate) enum Soak {
     Fuzz,
     /// Lists and searches of a fleet of 10,000 things and of 100,000, and of a member of 1,000: time, cost, how they grow
     Fleet,
-    /// 1,000 requests for each route of openapi.json, as an operator and as a member
+    /// 300 requests and more for each route of openapi.json, as an operator and as a member
     Schemathesis,
     /// 10,000 events for each function while the store fails; 100 broken messages of each kind
     Storm,

@@ -119,7 +119,7 @@ const PIECES: [Piece; 12] = [
         what: Soak::Schemathesis,
         title: "schemathesis: the HTTP API against openapi.json",
         tests: &["--test", "journeys", "--", "schemathesis"],
-        variables: &[("LOAM_SCHEMATHESIS_EXAMPLES", "1000")],
+        variables: &[("LOAM_SCHEMATHESIS_EXAMPLES", "300")],
         needs_local_aws: true,
     },
 ];

@@ -36,6 +36,7 @@ pub struct ProfileDocument {
     pub mode: Mode,
     /// How many things it may have at a time; none: any number.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(minimum = 1)]
     pub max_devices: Option<u64>,
     /// What becomes of a second certificate of a thing that has a live one.
     #[serde(default)]

@@ -209,9 +209,16 @@ struct Answered {
 
 /// Calls a method of a thing and waits for its answer.
 #[utoipa::path(post, path = "/v1/things/{thing}/methods/{method}", params(Path,
-        ("Idempotency-Key" = Option<String>, Header, description = "The same key and request: the same answer, for 24 hours.")),
+        ("Idempotency-Key" = Option<String>, Header, min_length = 1, max_length = 255,
+            pattern = "^[ -~]+$", description = "The same key and request: the same answer, for 24 hours.")),
     request_body = Invocation,
-    responses((status = 200, body = Answered), Problem))]
+    responses((status = 200, body = Answered), Problem,
+        (status = 429, body = Problem, content_type = "application/problem+json", description = "`throttled`, or more \
+            requests than the stage takes: then the gateway's own answer, JSON with `message`."),
+        (status = 502, body = Problem, content_type = "application/problem+json", description = "`malformed_reply`: the \
+            device answered something else; `device_policy`: it may not be called."),
+        (status = 504, body = Problem, content_type = "application/problem+json", description = "`no_answer`, \
+            `no_delivery`: the device did not answer, or did not acknowledge the request, in time.")))]
 async fn call_method(
     State(api): State<Api>,
     call: Call,

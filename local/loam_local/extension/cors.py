@@ -4,7 +4,7 @@ overlooks a configuration that CloudFormation made, because its names begin with
 Source: https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-cors.html. The gateway answers preflight requests
 itself only where no route takes them: the route `$default` does, and a function behind it gets them, as does `ANY`
 (https://github.com/aws/serverless-application-model/issues/1603). It adds the configured headers to what the function answers,
-instead of the function's own, and only if the request names an origin that is allowed.
+and only if the request names an origin that is allowed. Of its own answers (401, 403) AWS says nothing: here they have none.
 """
 
 from collections.abc import Awaitable, Callable
@@ -23,17 +23,16 @@ def install() -> None:
     before: Callable[..., Awaitable[_Answer]] = apigateway._handle_execute_in_scope
 
     async def execute(api: str, stage: str, path: str, method: str, headers: dict[str, str], *rest: Any) -> _Answer:
-        config = _config(apigateway._apis.get(api))
+        if method != "OPTIONS":
+            return await before(api, stage, path, method, headers, *rest)
+        config = _config((apigateway._apis.get(api) or {}).get("corsConfiguration"))
         sent = {name.lower(): value for name, value in headers.items()}
-        if method == "OPTIONS":
-            answer = await _options(api, stage, path, sent, bool(config), *rest)
-        else:
-            answer = await before(api, stage, path, method, headers, *rest)
-        return _with_headers(answer, config, sent, method) if config else answer
+        status, told, answer = await _options(api, stage, path, sent, bool(config), *rest)
+        added = _headers(config, sent["origin"], preflight=True) if _is_preflight(sent) else {}
+        return status, told | added, answer
 
     replace(apigateway, "_handle_execute_in_scope", execute)
-    # Ours come last and alone.
-    replace(apigateway, "_cors_response_headers", lambda _config, _origin: {})
+    replace(apigateway, "_cors_response_headers", lambda config, origin: _headers(_config(config), origin, preflight=False))
 
 
 async def _options(api: str, stage: str, path: str, headers: dict[str, str], configured: bool, body: bytes,
@@ -52,25 +51,18 @@ async def _options(api: str, stage: str, path: str, headers: dict[str, str], con
         owner_account_id=account, owner_region=region, raw_query_string=raw_query)
 
 
-def _config(api: dict[str, Any] | None) -> _Config:
-    """The configuration with AWS's names in the API's own spelling."""
-    return {name[:1].lower() + name[1:]: value for name, value in ((api or {}).get("corsConfiguration") or {}).items()}
+def _config(configuration: _Config | None) -> _Config:
+    """The configuration with CloudFormation's names in the API's own spelling."""
+    return {name[:1].lower() + name[1:]: value for name, value in (configuration or {}).items()}
 
 
 def _is_preflight(headers: dict[str, str]) -> bool:
     return "origin" in headers and "access-control-request-method" in headers
 
 
-def _with_headers(answer: _Answer, config: _Config, sent: dict[str, str], method: str) -> _Answer:
-    status, headers, body = answer
-    kept = {name: value for name, value in headers.items() if not name.lower().startswith("access-control-")}
-    return status, kept | _headers(config, sent, method), body
-
-
-def _headers(config: _Config, sent: dict[str, str], method: str) -> dict[str, str]:
-    allowed = _allowed(config.get("allowOrigins") or [], sent.get("origin", ""))
-    preflight = method == "OPTIONS"
-    if not allowed or (preflight and not _is_preflight(sent)):
+def _headers(config: _Config, origin: str, preflight: bool) -> dict[str, str]:
+    allowed = _allowed(config.get("allowOrigins") or [], origin)
+    if not allowed:
         return {}
     told = {"Access-Control-Allow-Origin": allowed}
     if allowed != "*":

@@ -5,6 +5,9 @@ Sources: https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-t
 between the gateway and the function is 500 `{"message":"Internal Server Error"}`;
 https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-access-control-iam.html: who may not gets 403.
 
+Gap: a route that wants SigV4 takes any `Authorization` header, and refuses in other words than AWS: 403 `{"message":"Forbidden"}`.
+Source: https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-access-control-iam.html
+
 CORS is in `cors.py`.
 """
 
@@ -41,6 +44,23 @@ def install() -> None:
 
     original(apigateway, "route_authorization_type")
     replace(apigateway, "_invoke_lambda_proxy", invoke)
+    _check_signatures()
+
+
+def _check_signatures() -> None:
+    from ministack import app
+    from ministack.services import apigateway
+
+    def enforce(api: str, stage: str, method: str, path: str, headers: dict[str, str], query: dict[str, Any],
+                **named: Any) -> _Answer | None:
+        signed = headers.get("authorization", "").startswith("AWS4-HMAC-SHA256") or "X-Amz-Signature" in query
+        wanted = apigateway.route_authorization_type(api, stage, method, path) == "AWS_IAM"
+        if wanted and not signed:
+            return _forbidden()
+        denied = before(api, stage, method, path, headers, query, **named)
+        return _forbidden() if wanted and denied else denied
+
+    before = replace(app, "_enforce_execute_api", enforce)
 
 
 def _is_signed(headers: dict[str, str]) -> bool:
@@ -80,6 +100,10 @@ def _is_failure(answer: _Answer) -> bool:
     except ValueError:
         return False
     return isinstance(told, dict) and ("errorMessage" in told or "errorType" in told)
+
+
+def _forbidden() -> _Answer:
+    return 403, {"Content-Type": "application/json"}, b'{"message":"Forbidden"}'
 
 
 def _failed() -> _Answer:

@@ -21,7 +21,7 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Body<T> {
     type Rejection = Problem;
 
     async fn from_request(request: Request, _: &S) -> Result<Self, Problem> {
-        parse(&bytes(request).await?).map(Self)
+        object(&bytes(request).await?).map(Self)
     }
 }
 
@@ -47,13 +47,18 @@ fn is_json(headers: &HeaderMap) -> bool {
     media == "application/json" || (media.starts_with("application/") && media.ends_with("+json"))
 }
 
-/// Reads `bytes` as one JSON object of type `T` and nothing after it.
-pub(crate) fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
-    // Serde would read a list as the fields of an object in their order.
+/// Reads `bytes` as [`parse`] does, and takes no list: serde would read one as a structure's fields in their order, and an
+/// empty one as a structure of which nothing is required.
+pub(crate) fn object<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
     if bytes.trim_ascii_start().first() == Some(&b'[') {
         let mistake = Mistake::at("", "a list, expected an object");
         return Err(Problem::bad_request("invalid-body", "the body is not as expected").with_mistakes([mistake]));
     }
+    parse(bytes)
+}
+
+/// Reads `bytes` as one JSON value of type `T` and nothing after it.
+pub(crate) fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
     let mut deserializer = serde_json::Deserializer::from_slice(bytes);
     let value = serde_path_to_error::deserialize(&mut deserializer)
         .map_err(|error| invalid(pointer(error.path()), &error.into_inner()))?;
@@ -138,6 +143,19 @@ mod tests {
             assert_eq!(parse::<Order>(text.as_bytes()).unwrap_err().code(), "invalid-body", "{text:?}");
         }
         assert!(parse::<serde_json::Value>(&[b'['; 100_000]).is_err());
+    }
+
+    #[test]
+    fn a_list_is_no_object_be_it_empty_or_of_the_fields_in_their_order() {
+        for text in ["[]", " [[], 1]", "\n[1]"] {
+            let problem = object::<Order>(text.as_bytes()).unwrap_err();
+            assert_eq!(
+                (problem.code(), problem.mistakes()[0].pointer.as_deref()),
+                ("invalid-body", Some("")),
+                "{text:?}"
+            );
+        }
+        assert!(object::<Order>(br#" {"count": 1}"#).is_ok());
     }
 
     #[test]

@@ -55,7 +55,7 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Creation<T> {
         let key = key(&parts.headers)?;
         let target = target(&parts);
         let bytes = body::bytes(Request::from_parts(parts, rest)).await?;
-        let body = body::parse(&bytes)?;
+        let body = body::object(&bytes)?;
         let repeat = match key {
             Some(key) => Some(Repeat::new(&caller, &key, &target, &body::parse(&bytes)?)),
             None => None,

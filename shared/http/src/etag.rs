@@ -52,7 +52,8 @@ pub enum IfMatch {
 /// For `params(...)` of a route.
 impl IntoParams for IfMatch {
     fn into_params(_: impl Fn() -> Option<ParameterIn>) -> Vec<Parameter> {
-        let schema = ObjectBuilder::new().schema_type(Type::String).pattern(Some(r#"^(\*|"[!#-~]*")$"#));
+        let schema =
+            ObjectBuilder::new().schema_type(Type::String).min_length(Some(1)).pattern(Some(r#"^(\*|"[!#-~]*")$"#));
         let header =
             ParameterBuilder::new().name("If-Match").parameter_in(ParameterIn::Header).required(Required::False);
         let header = header.description(Some("The version that was seen, as its ETag: \"7\"; * is any version."));

@@ -19,7 +19,7 @@ pub fn number_of<T: FromStr>(name: &str, everyday: T) -> T {
 ///
 /// # Panics
 /// When the file of figures cannot be written.
-#[expect(clippy::print_stdout, clippy::disallowed_methods, reason = "a run's figures are its result")]
+#[expect(clippy::print_stdout, reason = "a run's figures are its result")]
 pub fn figure(text: &str) {
     println!("figure: {text}");
     if let Some(path) = process_environment("LOAM_FIGURES") {

@@ -25,7 +25,8 @@ use crate::reason::Reason;
 pub(super) struct Question {
     /// The certificate in PEM form; the first one counts.
     certificate_pem: String,
-    /// AWS's id of the CA certificate.
+    /// AWS's id of the CA certificate: 64 lower-case hexadecimal digits.
+    #[schema(pattern = "^[0-9a-f]{64}$", min_length = 64, max_length = 64)]
     ca_id: String,
 }
 
