@@ -170,7 +170,7 @@ pub(crate) struct Alerts {
 
 /// The stories on records of their own, or on the stack's.
 pub(crate) const fn alerts(tables: Tables) -> [Alerts; 2] {
-    let end = "soil-alerts: a thing with a rule and two states retires, and a message is none";
+    let end = "soil-alerts: a thing with a rule, two states and a past retires, and a message is none";
     [
         Alerts { name: "soil-alerts: a thing of a type is registered", end: false, tables },
         Alerts { name: end, end: true, tables },
@@ -246,14 +246,14 @@ impl Scenario for Alerts {
 
 impl AlertsWorld {
     fn scope(&self) -> AttributeValue {
-        AttributeValue::S(format!("thing/{}", self.thing))
+        AttributeValue::S(format!("thing:{}", self.thing))
     }
 
     async fn write_rows(&self) {
         let text = |text: &str| AttributeValue::S(text.to_owned());
         let put = self.tables.put_item().table_name(&self.config.rules_table).item("scope", self.scope());
         put.item("thingType", text("balcony")).send().await.unwrap();
-        for path in ["humidity", "battery"] {
+        for path in ["humidity", "battery", "#episode#1598536072677#humidity"] {
             let put = self.tables.put_item().table_name(&self.config.states_table);
             put.item("thing", text(self.thing.as_str())).item("rule", text(path)).send().await.unwrap();
         }
