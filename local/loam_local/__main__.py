@@ -146,7 +146,7 @@ def _member(verbs: Any) -> None:
     parser = verbs.add_parser("member", help="make a person a member of a thing, or no more one")
     _endpoint(parser, required=False)
     parser.add_argument("--stack", required=True)
-    parser.add_argument("--user", required=True, help="the person's mail address, or sub in the user pool")
+    parser.add_argument("--user", required=True, help="a name that `user` was given, a mail address, or the sub in the user pool")
     parser.add_argument("--thing", required=True)
     what = parser.add_mutually_exclusive_group(required=True)
     what.add_argument("--role", choices=("owner", "controller", "viewer"))

@@ -1,6 +1,7 @@
-"""`member`: an operator makes a person a member of a thing, until owners pair things themselves.
+"""`member`: an operator makes a person a member of a thing, without the owner.
 
-Every call is right for AWS as well. Run it again and nothing changes but the role.
+Every call is right for AWS as well. Run it again and nothing changes but the role. A membership of an earlier owner's time
+begins anew: what the thing measured before belongs to that owner.
 """
 
 import argparse
@@ -26,13 +27,21 @@ def run(arguments: argparse.Namespace) -> dict[str, Any]:
         dynamodb.delete_item(TableName=memberships, Key=key)
         return {"user": user, "thing": arguments.thing, "role": None}
     epoch = _epoch(dynamodb, _table(tables, "ThingsTable"), arguments.thing)
-    dynamodb.update_item(
-        TableName=memberships, Key=key,
-        UpdateExpression="SET #role = :role, since = if_not_exists(since, :now), epoch = :epoch",
-        ExpressionAttributeNames={"#role": "role"},
-        ExpressionAttributeValues={":role": {"S": arguments.role}, ":epoch": {"N": str(epoch)},
-                                   ":now": {"N": str(time.time_ns() // 1_000_000)}})
+    _write(dynamodb, memberships, key, arguments.role, epoch)
     return {"user": user, "thing": arguments.thing, "role": arguments.role, "epoch": epoch}
+
+
+def _write(dynamodb: Any, table: str, key: dict[str, Any], role: str, epoch: int) -> None:
+    """Change the role of a membership of this epoch; else begin one."""
+    item = {"TableName": table, "Key": key, "ExpressionAttributeNames": {"#role": "role"}}
+    values = {":role": {"S": role}, ":epoch": {"N": str(epoch)}}
+    try:
+        dynamodb.update_item(**item, UpdateExpression="SET #role = :role", ConditionExpression="epoch = :epoch",
+                             ExpressionAttributeValues=values)
+    except dynamodb.exceptions.ConditionalCheckFailedException:
+        now = {":now": {"N": str(time.time_ns() // 1_000_000)}}
+        dynamodb.update_item(**item, UpdateExpression="SET #role = :role, since = :now, epoch = :epoch",
+                             ExpressionAttributeValues=values | now)
 
 
 def _table(tables: dict[str, str], logical_id: str) -> str:
@@ -42,14 +51,18 @@ def _table(tables: dict[str, str], logical_id: str) -> str:
 
 
 def _sub(cognito: Any, pool: str | None, user: str) -> str:
-    """The id that tokens carry. A user pool that signs in by mail takes the sub as a name, too."""
+    """The id that tokens carry. A user pool that signs in by mail takes the sub as a name, too; a short name is that of a
+    person whom `user` made."""
     if pool is None:
         raise LocalError("output-not-found", "the stack has no output UserPoolId: deploy a template that declares it")
-    try:
-        attributes = cognito.admin_get_user(UserPoolId=pool, Username=user)["UserAttributes"]
-    except cognito.exceptions.UserNotFoundException as error:
-        raise LocalError("user-not-found", f"no person {user} in the stack's user pool: make one first") from error
-    return next(each["Value"] for each in attributes if each["Name"] == "sub")
+    for name in (user, f"{user}@example.com"):
+        try:
+            attributes = cognito.admin_get_user(UserPoolId=pool, Username=name)["UserAttributes"]
+        except cognito.exceptions.UserNotFoundException:
+            continue
+        return next(each["Value"] for each in attributes if each["Name"] == "sub")
+    raise LocalError("user-not-found", f"no person {user} in the stack's user pool: make one first, here with "
+                     "`cargo xtask token --name <name>`, in your account in Cognito")
 
 
 def _epoch(dynamodb: Any, things: str, thing: str) -> int:
@@ -57,5 +70,6 @@ def _epoch(dynamodb: Any, things: str, thing: str) -> int:
     key = {"thing": {"S": thing}, "item": {"S": "record"}}
     record = dynamodb.get_item(TableName=things, Key=key, ConsistentRead=True).get("Item")
     if record is None or record["state"]["S"] == "retired":
-        raise LocalError("thing-not-found", f"no thing {thing} is registered in this stack: let it join first")
+        raise LocalError("thing-not-found", f"no thing {thing} is registered in this stack: let it join first, or look for "
+                         "its name in GET /v1/things")
     return int(record["epoch"]["N"])

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
+from urllib.request import urlopen
 
 import pytest
 from conftest import ACCOUNT, REGION, Local, verb
@@ -161,3 +162,47 @@ def test_a_person_is_made_once_and_gets_a_token_each_time(api: Api, local: Local
     kept = {path.name: path.stat().st_mode & 0o777 for path in tmp_path.iterdir() if path.suffix != ".lock"}
     assert kept == {"op.password": 0o600, "op.token": 0o600}
     assert (tmp_path / "op.token").read_text() == json.loads(answer.stdout)["token"]
+
+
+_ASKS = {"Origin": "https://app.example.com", "Access-Control-Request-Method": "PATCH"}
+
+
+def _cors(headers: dict[str, str]) -> set[str]:
+    return {name for name in headers if name.startswith("access-control-")}
+
+
+def test_without_a_cors_configuration_options_is_a_method_like_others(api: Api) -> None:
+    status, event, headers = api.ask("/v1/things/sensor7", method="OPTIONS", **_ASKS)
+    assert (status, event["routeKey"], _cors(headers)) == (200, "$default", set())
+
+
+def test_with_one_the_default_route_gets_preflight_requests_and_the_gateway_adds_its_headers(api: Api) -> None:
+    gateway = api.local.client("apigatewayv2")
+    gateway.update_api(ApiId=api.id, CorsConfiguration={
+        "AllowOrigins": ["https://app.example.com", "http://*"], "AllowMethods": ["GET", "PATCH"],
+        "AllowHeaders": ["authorization"], "ExposeHeaders": ["etag"], "MaxAge": 60})
+    try:
+        status, event, headers = api.ask("/v1/things/sensor7", method="OPTIONS", **_ASKS)
+        assert (status, event["routeKey"]) == (200, "$default")
+        told = {name: headers[name] for name in _cors(headers)}
+        assert told == {"access-control-allow-origin": "https://app.example.com", "access-control-max-age": "60",
+                        "access-control-allow-methods": "GET,PATCH", "access-control-allow-headers": "authorization"}
+        for origin in ("http://localhost:5173", "https://app.example.com"):
+            headers = api.ask("/v1/things/sensor7", api.sign_in()["AccessToken"], Origin=origin)[2]
+            assert _cors(headers) == {"access-control-allow-origin", "access-control-expose-headers"}
+            assert (headers["access-control-allow-origin"], headers["vary"]) == (origin, "Origin")
+        for other in ({"Origin": "https://evil.example"}, {}):
+            assert not _cors(api.ask("/v1/things/sensor7", api.sign_in()["AccessToken"], **other)[2])
+        assert not _cors(api.ask("/v9", method="OPTIONS", Origin="https://app.example.com")[2])
+    finally:
+        gateway.delete_cors_configuration(ApiId=api.id)
+
+
+def test_an_expired_token_and_one_for_another_client_are_refused_however_well_they_are_signed(api: Api) -> None:
+    for kind, use, aim in (("AccessToken", "access", "client_id"), ("IdToken", "id", "aud")):
+        claims = json.loads(base64.urlsafe_b64decode(api.sign_in()[kind].split(".")[1] + "=="))
+        for change, expected in (({}, 200), ({"exp": claims["iat"] - 1}, 401), ({aim: api.other_client}, 401)):
+            text = base64.urlsafe_b64encode(json.dumps(claims | change).encode()).decode().rstrip("=")
+            with urlopen(f"{api.local.endpoint}/_loam/tokens/{api.pool}/{use}/{text}") as answer:
+                token = json.load(answer)["token"]
+            assert api.ask("/v1/things/sensor7", token)[0] == expected, (kind, change)

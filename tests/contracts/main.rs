@@ -2,11 +2,14 @@
 //! once as CloudFormation gets it (`cloudformation`).
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a panic is how a test fails")]
 
+mod cors;
 mod device_policy;
 mod documents;
 mod functions;
 mod nothing_is_lost;
 mod openapi;
 mod operations;
+mod roles;
 mod rules;
+mod statuses;
 mod template;

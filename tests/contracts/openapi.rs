@@ -10,6 +10,7 @@ use utoipa::openapi::OpenApi;
 use utoipa::{PartialSchema as _, ToSchema as _};
 
 use crate::template::{Resource, found, repository, resources, target};
+use crate::{roles, statuses};
 
 /// The api functions, by logical id, and what their crates say of their routes. A new one: one line.
 fn documents() -> Vec<(&'static str, OpenApi)> {
@@ -47,7 +48,12 @@ fn merged(documents: &[(&'static str, OpenApi)]) -> Value {
     let mut paths: BTreeMap<String, Map<String, Value>> = BTreeMap::new();
     for (key, (_, mut operation)) in routes(documents) {
         let (method, path) = key.split_once(' ').unwrap();
-        operation.as_object_mut().unwrap().insert("operationId".to_owned(), operation_id(&key).into());
+        let fields = operation.as_object_mut().unwrap();
+        fields.insert("operationId".to_owned(), operation_id(&key).into());
+        if let Some(who) = roles::who(&key) {
+            fields.insert("security".to_owned(), who.requirement());
+            statuses::complete(&key, fields, who);
+        }
         paths.entry(path.to_owned()).or_default().insert(method.to_lowercase(), operation);
     }
     json!({
@@ -57,14 +63,22 @@ fn merged(documents: &[(&'static str, OpenApi)]) -> Value {
             "description": "What our functions answer in error is application/problem+json with a stable code. What the \
                             gateway refuses itself has AWS's body {\"message\"}: 401 (no good token), 413, 429, 503."
         },
-        "security": [{"jwt": []}],
         "paths": paths,
         "components": {
             "schemas": schemas(documents),
-            "securitySchemes": {"jwt": {
-                "type": "http", "scheme": "bearer", "bearerFormat": "JWT",
-                "description": "An access or id token of the stack's user pool."
-            }}
+            "responses": statuses::responses(),
+            "securitySchemes": {
+                "jwt": {
+                    "type": "http", "scheme": "bearer", "bearerFormat": "JWT",
+                    "description": "An access or id token of the stack's user pool. The role that a route names is the one \
+                                    on the thing of its path, of which operators have all; `operator` is the group \
+                                    `operators`; where none is named, everybody with a token is answered."
+                },
+                "sigv4": {
+                    "type": "apiKey", "in": "header", "name": "Authorization", "x-amazon-apigateway-authtype": "awsSigv4",
+                    "description": "Signed with SigV4 by whom IAM lets do execute-api:Invoke on the route."
+                }
+            }
         }
     })
 }
@@ -86,7 +100,7 @@ fn schemas(documents: &[(&'static str, OpenApi)]) -> BTreeMap<String, Value> {
         let all = document.components.iter().flat_map(|components| &components.schemas);
         all.map(|(name, schema)| (*function, name.clone(), schema.clone()))
     });
-    let mut schemas = BTreeMap::new();
+    let mut schemas = BTreeMap::from([("GatewayMessage".to_owned(), statuses::gateway_message())]);
     for (owner, name, schema) in shared.chain(own) {
         let schema = serde_json::to_value(schema).unwrap();
         let before = schemas.insert(name.clone(), schema.clone());
@@ -158,6 +172,12 @@ fn no_two_operations_have_one_id() {
     let ids: BTreeSet<_> = routes.keys().map(|key| operation_id(key)).collect();
     assert_eq!(ids.len(), routes.len(), "{ids:?}");
     assert_eq!(operation_id("GET /v1/ca-profiles/{caId}/entries"), "getCaProfilesCaIdEntries");
+}
+
+#[test]
+fn who_may_call_it_is_said_of_every_route_and_of_nothing_else() {
+    let mistakes = roles::mistakes(routes(&documents()).keys());
+    assert!(mistakes.is_empty(), "tests/contracts/roles.rs: {mistakes:#?}");
 }
 
 #[test]
@@ -266,7 +286,10 @@ mod of_two_routes {
         let paths: Vec<_> = document["paths"].as_object().unwrap().keys().collect();
         assert_eq!(paths, ["/v1/things/{thing}", "/v1/things/{thing}/lifecycle"]);
         assert!(document.pointer("/components/schemas/Problem/properties/code").is_some(), "{document:#}");
-        let answer = "/paths/~1v1~1things~1{thing}/delete/responses/default/content/application~1problem+json";
+        let answer = "/components/responses/NotFound/content/application~1problem+json";
         assert!(document.pointer(answer).is_some(), "{document:#}");
+        let retire = document.pointer("/paths/~1v1~1things~1{thing}/delete").unwrap();
+        assert_eq!(retire["responses"]["404"], json!({"$ref": "#/components/responses/NotFound"}));
+        assert_eq!(retire["security"], json!([{"jwt": ["operator"]}]));
     }
 }

@@ -1,137 +1,177 @@
-//! Who gets what: every route of `openapi.json` with every kind of caller. A new route is in it by itself, and counts as
-//! one for operators only until it is named in [`OPEN_TO_ALL`].
+//! Who gets what: every route of `openapi.json` with every kind of caller, in both stages. A new route is in it by itself;
+//! who may call it stands in `tests/contracts/roles.rs`, and from there in the document.
 
-use loam_kit::{Answer, Api, Person, Stack, unique_thing};
-use serde_json::Value;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
-/// Routes that take anybody with a token, and decide by what the caller may do: `METHOD /path`.
-const OPEN_TO_ALL: [&str; 0] = [];
+use loam_domain::{CertificateId, ThingName};
+use loam_kit::{Answer, Api, Signer, Stack, figure, now, signature, unique_thing};
+use loam_things::{Registration, Things};
+use tokio::sync::Semaphore;
+use tokio::task::JoinSet;
 
-/// One route with its variable parts filled in, by what does not exist.
-struct Route {
-    method: String,
-    template: String,
-    path: String,
+use crate::callers::{Caller, Standing, callers};
+use crate::routes::{Route, Rule, routes};
+
+/// How many routes are asked at once.
+const AT_ONCE: usize = 4;
+
+/// What an answer must be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Expected {
+    /// The gateway's own 401.
+    Unauthorized,
+    /// The gateway's own 403, to whom does not sign.
+    Unsigned,
+    OperatorsOnly,
+    NoSuchThing,
+    RoleTooLow,
+    /// Let in: answered, or refused for what was asked and not for who asked.
+    In,
 }
 
-impl Route {
-    fn key(&self) -> String {
-        format!("{} {}", self.method, self.template)
+fn expected(rule: Rule, standing: Standing) -> Expected {
+    match (rule, standing) {
+        (Rule::Signed, _) => Expected::Unsigned,
+        (_, Standing::Nobody) => Expected::Unauthorized,
+        (_, Standing::Operator) | (Rule::SignedIn, _) => Expected::In,
+        (Rule::Operator, _) => Expected::OperatorsOnly,
+        (Rule::Member(_), Standing::Stranger | Standing::Former | Standing::OfEarlierEpoch) => Expected::NoSuchThing,
+        (Rule::Member(needed), Standing::Member(role)) if role < needed => Expected::RoleTooLow,
+        (Rule::Member(_), Standing::Member(_)) => Expected::In,
     }
 }
 
-fn routes() -> Vec<Route> {
-    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../openapi.json");
-    let document: Value = serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap();
-    let paths = document.get("paths").and_then(Value::as_object).unwrap();
-    let routes = paths.iter().flat_map(|(template, item)| {
-        item.as_object().unwrap().keys().map(|method| Route {
-            method: method.to_uppercase(),
-            template: template.clone(),
-            path: filled(template),
-        })
-    });
-    routes.collect()
-}
-
-fn filled(template: &str) -> String {
-    let part = |part: &str| match part {
-        "{caId}" => "0".repeat(64),
-        "{list}" => "allow".to_owned(),
-        "{kind}" => "name".to_owned(),
-        part if part.starts_with('{') => unique_thing("nobody").to_string(),
-        part => part.to_owned(),
-    };
-    template.split('/').map(part).collect::<Vec<_>>().join("/")
-}
-
-struct Callers {
-    nobody: Api,
-    malformed: Api,
-    cut: Api,
-    user: Api,
-    co_operator: Api,
-    operators: [Api; 2],
-}
-
-impl Callers {
-    async fn new(stack: &Stack) -> Self {
-        let api = |token: &str| Api::new(stack, Some(token));
-        let operator = Person::operator(stack).await;
-        let co_operator = Person::of(stack, "co-operator", &["co-operators"]).await;
-        Self {
-            nobody: Api::new(stack, None),
-            malformed: api("not.a.token"),
-            cut: api(operator.token.get(..operator.token.len() - 4).unwrap()),
-            user: api(&Person::user(stack).await.token),
-            co_operator: api(&co_operator.token),
-            operators: [api(&operator.token), api(&operator.id_token)],
+fn is(expected: Expected, answer: &Answer, rule: Rule) -> bool {
+    let (status, code) = (answer.status, answer.code());
+    let gateway = |status, words: &str| answer.status == status && answer.json()["message"] == words;
+    let hidden = matches!(code.as_str(), "no-such-thing" | "device_not_found");
+    match expected {
+        Expected::Unauthorized => gateway(401, "Unauthorized"),
+        Expected::Unsigned => gateway(403, "Forbidden"),
+        Expected::OperatorsOnly => (status, code.as_str()) == (403, "operators-only"),
+        Expected::NoSuchThing => status == 404 && hidden,
+        Expected::RoleTooLow => (status, code.as_str()) == (403, "role-too-low"),
+        Expected::In => {
+            let refused = matches!(status, 400 | 404 | 409 | 412 | 413 | 415 | 428) && !code.is_empty();
+            // An operator's routes are asked for a thing that is not there; a member's for one that is.
+            let there = rule == Rule::Operator || !hidden;
+            (matches!(status, 200..=299) || refused) && code != "no-such-route" && there
         }
     }
 }
 
-/// What is wrong with the answers to one route's callers.
-async fn wrong(callers: &Callers, route: &Route, stage: &str) -> Vec<String> {
-    let path = format!("{stage}{}", route.path);
-    let ask = async |api: &Api| api.send(&route.method, &path, &[], None).await;
-    let mut wrong = Vec::new();
-    let mut expect = |who: &str, answer: Answer, good: &dyn Fn(&Answer) -> bool| {
-        if !good(&answer) {
-            wrong.push(format!("{} {stage} {who}: {} {}", route.key(), answer.status, answer.body));
-        }
+/// A thing as just-in-time registration leaves it.
+pub(crate) async fn registered(things: &Things) -> ThingName {
+    let thing = unique_thing("asked");
+    let id = |digit: &str| CertificateId::parse(&digit.repeat(64)[..64]).unwrap();
+    let registration = Registration {
+        certificate: id("a"),
+        // A CA of its own, so that nobody waits for the count of another's things.
+        ca_id: id(&thing.as_str()[6..]),
+        thing_type: None,
+        groups: BTreeSet::new(),
+        attributes: BTreeMap::new(),
+        initial_desired: None,
+        max_devices: None,
     };
-    for (who, api) in [("nobody", &callers.nobody), ("malformed", &callers.malformed), ("cut", &callers.cut)] {
-        // The gateway's own words.
-        expect(who, ask(api).await, &|answer| {
-            answer.status == 401 && answer.json().get("message").is_some_and(|message| message == "Unauthorized")
+    things.register(&thing, registration, now()).await.unwrap();
+    thing
+}
+
+struct World {
+    stack: Stack,
+    things: Things,
+    callers: Vec<Caller>,
+}
+
+impl World {
+    async fn new() -> Self {
+        let stack = Stack::deployed();
+        let things = Things::new(&stack.admin().await, stack.resources["ThingsTable"].clone());
+        Self { callers: callers(&stack).await, things, stack }
+    }
+
+    /// What is wrong with the answer to one caller of one route.
+    async fn wrong(&self, route: &Route, caller: &Caller, stage: &str) -> Option<String> {
+        let thing = if route.has_thing() && matches!(route.rule, Rule::Member(_)) {
+            // Of its own, because some routes end it.
+            let thing = registered(&self.things).await;
+            caller.stand(&self.stack, &thing).await;
+            thing
+        } else {
+            unique_thing("nobody")
+        };
+        let path = format!("{stage}{}", route.path(thing.as_str()));
+        let answer = caller.api.send(&route.method, &path, &[], None).await;
+        let expected = expected(route.rule, caller.standing);
+        let wrong =
+            || format!("{} {stage} {}: {expected:?}, not {} {}", route.key(), caller.name, answer.status, answer.body);
+        (!is(expected, &answer, route.rule)).then(wrong)
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn every_route_answers_every_kind_of_caller_as_it_should() {
+    let (world, limit) = (Arc::new(World::new().await), Arc::new(Semaphore::new(AT_ONCE)));
+    let (mut tasks, mut wrong) = (JoinSet::new(), Vec::new());
+    let routes = routes();
+    for route in routes.clone() {
+        let (world, limit) = (Arc::clone(&world), Arc::clone(&limit));
+        tasks.spawn(async move {
+            let _permit = limit.acquire().await.unwrap();
+            let mut wrong = Vec::new();
+            for caller in &world.callers {
+                for stage in ["", "/Prod"] {
+                    wrong.extend(world.wrong(&route, caller, stage).await);
+                }
+            }
+            wrong
         });
     }
-    let open = OPEN_TO_ALL.contains(&route.key().as_str());
-    for (who, api) in [("user", &callers.user), ("co-operator", &callers.co_operator)] {
-        let refused = |answer: &Answer| answer.status == 403 && answer.code() == "operators-only";
-        expect(who, ask(api).await, &|answer| if open { passed(answer) } else { refused(answer) });
+    while let Some(of_route) = tasks.join_next().await {
+        wrong.extend(of_route.unwrap());
     }
-    for api in &callers.operators {
-        expect("operator", ask(api).await, &passed);
-    }
-    wrong
-}
-
-/// Let in: answered, or refused for what was asked and not for who asked.
-fn passed(answer: &Answer) -> bool {
-    let refused = matches!(answer.status, 400 | 404 | 409 | 412 | 413 | 415 | 428) && !answer.code().is_empty();
-    (matches!(answer.status, 200..=299) || refused) && answer.code() != "no-such-route"
+    let (routes, callers) = (routes.len(), world.callers.len());
+    let cells = routes * callers * 2;
+    figure(&format!("authorization: {routes} routes x {callers} callers x 2 stages = {cells}, {} wrong", wrong.len()));
+    assert!(wrong.is_empty(), "{wrong:#?}");
 }
 
 #[tokio::test]
-async fn every_route_answers_every_kind_of_caller_as_it_should() {
+async fn a_signed_route_takes_the_signature_of_whom_may_invoke_it_and_no_other() {
     let stack = Stack::deployed();
-    let callers = Callers::new(&stack).await;
-    let routes = routes();
-    let mut mistakes = Vec::new();
-    for route in &routes {
-        for stage in ["", "/Prod"] {
-            mistakes.extend(wrong(&callers, route, stage).await);
+    let api = Api::new(&stack, None);
+    let mut asked = 0;
+    for route in routes().iter().filter(|route| route.rule == Rule::Signed) {
+        for (signer, expected) in [
+            (Signer::Admin, Expected::In),
+            (Signer::Impostor, Expected::Unsigned),
+            (Signer::Role("CatalogApi"), Expected::Unsigned),
+        ] {
+            let path = route.path("nobody");
+            let headers = signature(&stack, signer, api.host(), &path);
+            let headers: Vec<_> = headers.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+            let answer = api.send(&route.method, &path, &headers, None).await;
+            let let_in = expected == Expected::In && !matches!(answer.status, 401 | 403);
+            assert!(let_in || is(expected, &answer, route.rule), "{signer:?}: {} {}", answer.status, answer.body);
+            asked += 1;
         }
     }
-    assert!(mistakes.is_empty(), "{} routes: {mistakes:#?}", routes.len());
-    let unknown: Vec<_> = OPEN_TO_ALL.iter().filter(|open| !routes.iter().any(|route| route.key() == **open)).collect();
-    assert!(unknown.is_empty(), "no such routes: {unknown:?}");
+    figure(&format!("signed routes: {asked} signers, 0 wrong"));
 }
 
 #[tokio::test]
 async fn what_is_no_route_is_the_same_404_for_everybody() {
     let stack = Stack::deployed();
-    let callers = Callers::new(&stack).await;
-    let known = callers.nobody.get("/v1/no/such/route").await;
-    // The route `$default` is OnboardingApi's; without it the gateway answers with its own words.
-    let ours = stack.functions.contains_key("OnboardingApi");
-    assert_eq!((known.status, known.code().as_str()), (404, if ours { "no-such-route" } else { "" }));
-    assert_eq!(known.header("content-type"), if ours { "application/problem+json" } else { "application/json" });
-    for api in [&callers.malformed, &callers.user, &callers.operators[0]] {
+    let callers = callers(&stack).await;
+    let known = callers[0].api.get("/v1/no/such/route").await;
+    assert_eq!((known.status, known.code().as_str()), (404, "no-such-route"));
+    assert_eq!(known.header("content-type"), "application/problem+json");
+    for caller in &callers {
         for (method, path) in [("GET", "/"), ("PUT", "/v1/things"), ("PATCH", "/Prod/v1/no"), ("GET", "/v1//things")] {
-            let answer = api.send(method, path, &[], None).await;
-            assert_eq!((answer.status, &answer.body), (404, &known.body), "{method} {path}");
+            let answer = caller.api.send(method, path, &[], None).await;
+            assert_eq!((answer.status, &answer.body), (404, &known.body), "{method} {path} {}", caller.name);
         }
     }
 }

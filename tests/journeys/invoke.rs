@@ -7,7 +7,7 @@ use base64::prelude::{BASE64_URL_SAFE_NO_PAD, Engine as _};
 use loam_device::Options;
 use loam_device::invoke::{Call, Listen, Reply, carry_out, serve};
 use loam_domain::ThingName;
-use loam_kit::{Answer, Api, Made, Person, Signed, seed_membership, unique_thing};
+use loam_kit::{Answer, Api, Made, Person, Signed, Signer, seed_membership, unique_thing};
 use serde_json::{Value, json};
 use tokio::task::JoinHandle;
 
@@ -46,7 +46,7 @@ impl World {
         let answering = answering(&newcomers, &member.made, &carried_out).await;
         Self {
             controller: person(&newcomers, &member.thing, Some("controller")).await,
-            system: Signed::admin(&newcomers.stack),
+            system: Signed::new(&newcomers.stack, Signer::Admin),
             made: member.made,
             thing: member.thing,
             newcomers,
@@ -237,7 +237,7 @@ async fn the_published_route_takes_systems_that_sign_and_nobody_else() {
     let path = format!("/invoke{query}");
     let unsigned = Api::new(&world.newcomers.stack, None).get(&path).await;
     let token = world.newcomers.operator.get(&path).await;
-    let without_right = Signed::function(&world.newcomers.stack, "Telemetry").get(&path).await;
+    let without_right = Signed::new(&world.newcomers.stack, Signer::Role("Telemetry")).get(&path).await;
     for (who, answer) in [("forged", forged), ("unsigned", unsigned), ("token", token), ("role", without_right)] {
         assert_eq!(answer.status, 403, "{who}: {}", answer.body);
     }

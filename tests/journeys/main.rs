@@ -2,6 +2,8 @@
 #![expect(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a panic is how a test fails")]
 
 mod authorization;
+mod browsers;
+mod callers;
 mod comings_and_goings;
 mod device_policy;
 mod invoke;
@@ -10,7 +12,11 @@ mod leaving;
 mod newcomers;
 mod refusals;
 mod repeats;
+mod requests;
+mod routes;
+mod schemathesis;
 mod second_stack;
 mod soil;
+mod two_users;
 mod wire;
 mod world;

@@ -26,6 +26,9 @@ pub(crate) enum Verb {
     /// End what `up --detach` left running
     Down,
     /// A fresh token for the HTTP API of what `up` runs; makes the person first, if need be
+    ///
+    /// A second person, who may do nothing yet: `cargo xtask token --name ann`. `cargo xtask member` gives them a thing. The
+    /// token is good for an hour and lies in a file that only you can read.
     Token(TokenOptions),
     /// Run the tests, on a local AWS of their own
     Test(TestOptions),
@@ -42,6 +45,9 @@ pub(crate) enum Verb {
     /// Hand over again what lies in a stack's dead-letter queues
     Replay(ReplayOptions),
     /// Make a person a member of a thing, or no more one
+    ///
+    /// `cargo xtask member --user ann --thing soilSensor1 --role viewer`; the thing is in the person's `GET /v1/things` at
+    /// once. Again with another role changes it; `--remove` ends it.
     Member(MemberOptions),
 }
 
@@ -108,6 +114,8 @@ pub(crate) enum Soak {
     Fuzz,
     /// Lists and searches of a fleet of 10,000 things and of 100,000, and of a member of 1,000: time, cost, how they grow
     Fleet,
+    /// 1,000 requests for each route of openapi.json, as an operator and as a member
+    Schemathesis,
     /// 10,000 events for each function while the store fails; 100 broken messages of each kind
     Storm,
     /// 10,000 calls of devices, 100 cuts, freezes of the function's own process
@@ -179,17 +187,24 @@ pub(crate) struct ReplayOptions {
 
 #[derive(Args)]
 pub(crate) struct MemberOptions {
-    #[command(flatten)]
-    pub(crate) stack: StackOptions,
-    /// The person's mail address, or sub in the user pool
+    /// Name of the stack
+    #[arg(long, default_value = "loam")]
+    pub(crate) stack: String,
+    /// Take the stack of your AWS account (ordinary credentials) even while a local AWS runs
+    #[arg(long)]
+    pub(crate) aws: bool,
+    /// The person: a name that `cargo xtask token --name` was given, a mail address, or the sub in the user pool
     #[arg(long)]
     pub(crate) user: String,
     /// The thing's name
     #[arg(long)]
     pub(crate) thing: String,
-    /// What the person may do; without it the person is no member any more
-    #[arg(long, value_parser = ["owner", "controller", "viewer"])]
+    /// What the person may do: a viewer sees, a controller acts, too, an owner decides who else may
+    #[arg(long, value_parser = ["owner", "controller", "viewer"], required_unless_present = "remove")]
     pub(crate) role: Option<String>,
+    /// The person is no member any more
+    #[arg(long, conflicts_with = "role")]
+    pub(crate) remove: bool,
 }
 
 /// Lambda's names for processors.

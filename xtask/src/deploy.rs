@@ -27,7 +27,9 @@ pub(crate) const OWN_THING: &str = "soilSensor4";
 pub(crate) fn parameters(local: &LocalAws) -> Vec<String> {
     let architecture =
         Machine::host().map_or(LambdaArchitecture::X86_64, |host| LambdaArchitecture::of(host.architecture));
-    vec![format!("SNSEmail={}", local.email), format!("Architecture={}", architecture.name())]
+    // Web pages under development are served without TLS, on whatever port.
+    let origins = "CorsOrigins=http://*".to_owned();
+    vec![format!("SNSEmail={}", local.email), format!("Architecture={}", architecture.name()), origins]
 }
 
 /// Deploys what lies in `staging`.
@@ -73,6 +75,7 @@ pub(crate) fn furnish(project: &Project, local: &LocalAws, keys: &Keys, joining:
         about.insert("email".into(), local.email.clone().into());
         about.insert("thingsFolder".into(), local.things().display().to_string().into());
         about.insert("sam".into(), Venv::Sam.program(project, "sam").display().to_string().into());
+        about.insert("schemathesis".into(), Venv::Schemathesis.program(project, "st").display().to_string().into());
         about.insert("staging".into(), local.folder.display().to_string().into());
         about.insert("python".into(), Venv::Emulator.program(project, "python").display().to_string().into());
         about.insert("emulatorLog".into(), local.log("emulator.log").display().to_string().into());

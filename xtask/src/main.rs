@@ -14,6 +14,7 @@ mod down;
 mod elf;
 mod emulator;
 mod failure;
+mod figures;
 mod group;
 mod interrupt;
 mod keys;

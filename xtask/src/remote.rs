@@ -31,9 +31,10 @@ pub(crate) fn replay(project: &Project, options: &ReplayOptions) -> Result<ExitC
 
 /// Writes or removes a membership.
 pub(crate) fn member(project: &Project, options: &MemberOptions) -> Result<ExitCode, Failure> {
-    let role: Vec<&str> = options.role.as_deref().map_or_else(|| vec!["--remove"], |role| vec!["--role", role]);
+    let role: Vec<&str> =
+        if options.remove { vec!["--remove"] } else { options.role.iter().flat_map(|role| ["--role", role]).collect() };
     let given = [&["--user", &options.user, "--thing", &options.thing][..], &role].concat();
-    run(project, "member", &options.stack, &given)
+    run(project, "member", &StackOptions { stack: options.stack.clone(), aws: options.aws }, &given)
 }
 
 /// Lets the devices of a CA join by themselves. Without files it is the local AWS's development CA.

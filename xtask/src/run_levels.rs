@@ -9,6 +9,7 @@ use crate::counts::Counts;
 use crate::deploy::{self, Joining};
 use crate::emulator::LocalAws;
 use crate::failure::Failure;
+use crate::figures::Figures;
 use crate::keys::hide_the_persons_own;
 use crate::ports;
 use crate::process;
@@ -189,6 +190,9 @@ impl Test<'_> {
         levels: &[Level],
         template: &Path,
     ) -> Result<(), Failure> {
+        if levels.contains(&Level::Journey) {
+            Venv::Schemathesis.ensure(self.project)?;
+        }
         let session = deployed(self.project, metadata, &self.folder, STACK)?;
         let variables = Variables::new(&session.local, template)?;
         for level in levels.iter().copied() {
@@ -205,7 +209,9 @@ impl Test<'_> {
     /// Runs the Rust tests of one level; answers whether all of them passed.
     fn level(&mut self, runner: &Runner<'_>, level: Level, equip: impl FnOnce(&mut Command)) -> Result<bool, Failure> {
         let Some(mut command) = runner.command(level) else { return Ok(true) };
+        let figures = Figures::of(&self.folder)?;
         equip(&mut command);
+        figures.ask(&mut command);
         let mut counts = Counts::default();
         let title = format!("{}: Rust tests", level.name());
         let status = process::run_lines(self.project, &title, command, |_, line, progress| {
@@ -217,6 +223,7 @@ impl Test<'_> {
             }
         })?;
         let counts = counts.or_one_failure(status.success());
+        figures.show();
         terminal::note(&format!("        {}: {counts}", level.name()));
         self.counts += counts;
         Ok(counts.failed == 0)

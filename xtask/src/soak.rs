@@ -32,7 +32,7 @@ struct Piece {
     needs_local_aws: bool,
 }
 
-const PIECES: [Piece; 11] = [
+const PIECES: [Piece; 12] = [
     Piece {
         what: Soak::Fuzz,
         title: "fuzz: the parsers of messages, rules and letters",
@@ -115,6 +115,13 @@ const PIECES: [Piece; 11] = [
         variables: &[("LOAM_INVOKE_CALLS", "10000"), ("LOAM_INVOKE_CUTS", "100"), ("LOAM_INVOKE_FREEZES", "3")],
         needs_local_aws: true,
     },
+    Piece {
+        what: Soak::Schemathesis,
+        title: "schemathesis: the HTTP API against openapi.json",
+        tests: &["--test", "journeys", "--", "schemathesis"],
+        variables: &[("LOAM_SCHEMATHESIS_EXAMPLES", "1000")],
+        needs_local_aws: true,
+    },
 ];
 
 /// After all that ran on the local AWS.
@@ -150,6 +157,7 @@ fn on_local_aws(
     let folder = project.instance(INSTANCE);
     make_folder(&folder.join("log"))?;
     Venv::Emulator.ensure(project)?;
+    Venv::Schemathesis.ensure(project)?;
     let template = run_levels::expand(project, &folder)?;
     let session = run_levels::deployed(project, &Metadata::read(project)?, &folder, STACK)?;
     let variables = Variables::new(&session.local, &template)?;
@@ -225,7 +233,7 @@ mod tests {
 
     #[test]
     fn every_kind_of_long_test_has_a_piece() {
-        for what in [Soak::Histories, Soak::Fuzz, Soak::Fleet, Soak::Storm, Soak::Invoke] {
+        for what in [Soak::Histories, Soak::Fuzz, Soak::Fleet, Soak::Invoke, Soak::Schemathesis, Soak::Storm] {
             assert!(PIECES.iter().any(|piece| piece.what == what), "{what:?}");
         }
         assert!(PIECES.iter().all(|piece| piece.what != Soak::All));

@@ -34,6 +34,12 @@ pub(crate) fn run(project: &Project, options: &TokenOptions) -> Result<ExitCode,
     let keys = local.admin(project)?;
     let caller = Caller::sign_in(project, &local, &keys, &options.name, &options.group)?;
     terminal::say(&caller.curl(project.root()));
+    if in_groups(&options.name, &options.group).is_empty() {
+        let name = &options.name;
+        terminal::note(&format!(
+            "  a thing for {name}: cargo xtask member --user {name} --thing soilSensor1 --role viewer"
+        ));
+    }
     Ok(ExitCode::SUCCESS)
 }
 
@@ -60,7 +66,7 @@ impl Caller {
     /// A line that works: it never shows the token.
     pub(crate) fn curl(&self, root: &Path) -> String {
         let file = self.token_file(root);
-        format!(r#"curl -H "Authorization: Bearer $(cat {file})" {}/v1/ca-profiles"#, self.url)
+        format!(r#"curl -H "Authorization: Bearer $(cat {file})" {}/v1/things"#, self.url)
     }
 }
 
@@ -90,7 +96,7 @@ mod tests {
     #[test]
     fn the_line_to_try_reads_the_token_from_its_file() {
         let caller = Caller { url: "http://x".to_owned(), token_file: "/repo/target/local/state/a.token".to_owned() };
-        let line = r#"curl -H "Authorization: Bearer $(cat target/local/state/a.token)" http://x/v1/ca-profiles"#;
+        let line = r#"curl -H "Authorization: Bearer $(cat target/local/state/a.token)" http://x/v1/things"#;
         assert_eq!(caller.curl(Path::new("/repo")), line);
     }
 }

@@ -19,6 +19,8 @@ pub(crate) enum Venv {
     Lint,
     /// cargo-lambda with the linker for other machines.
     Lambda,
+    /// schemathesis, which asks the HTTP API what openapi.json says it answers.
+    Schemathesis,
 }
 
 /// The interpreters that are tried, newest first; the last is for systems that only have that name.
@@ -36,6 +38,7 @@ impl Venv {
             Self::Sam => "sam",
             Self::Lint => "lint",
             Self::Lambda => "lambda",
+            Self::Schemathesis => "schemathesis",
         }
     }
 
@@ -45,6 +48,7 @@ impl Venv {
             Self::Sam => "local/requirements-sam.txt",
             Self::Lint => "local/requirements-lint.txt",
             Self::Lambda => "local/requirements-lambda.txt",
+            Self::Schemathesis => "local/requirements-schemathesis.txt",
         }
     }
 

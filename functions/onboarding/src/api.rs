@@ -141,9 +141,8 @@ pub fn openapi() -> utoipa::openapi::OpenApi {
 
 /// Retires a thing for ever: its certificates, its place in AWS IoT and all that Loam keeps of it are deleted. Neither its
 /// name nor its certificates are ever registered again. It goes on in the background; `lifecycle` tells how far it is.
-#[utoipa::path(delete, path = "/v1/things/{thing}", params(ThingPath,
-        ("If-Match" = Option<String>, Header, description = "The version that was seen, as its ETag: \"7\".")),
-    responses((status = 202, description = "It retires, or did already.", body = ThingLife), Problem))]
+#[utoipa::path(delete, path = "/v1/things/{thing}", params(ThingPath, IfMatch),
+    responses((status = 202, description = "It retires, or did already.", body = ThingLife, headers(("ETag" = String))), Problem))]
 async fn retire(
     State(api): State<Api>,
     Operator(caller): Operator,
@@ -170,7 +169,7 @@ async fn retire(
 
 /// A thing's life: its record as it is, and its events, the newest first. A retired thing stays readable.
 #[utoipa::path(get, path = "/v1/things/{thing}/lifecycle", params(ThingPath, PageParams),
-    responses((status = 200, description = "The thing's life.", body = Lifecycle), Problem))]
+    responses((status = 200, description = "The thing's life.", body = Lifecycle, headers(("ETag" = String))), Problem))]
 async fn lifecycle(
     State(api): State<Api>,
     Operator(_): Operator,

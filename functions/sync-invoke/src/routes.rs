@@ -208,7 +208,9 @@ struct Answered {
 }
 
 /// Calls a method of a thing and waits for its answer.
-#[utoipa::path(post, path = "/v1/things/{thing}/methods/{method}", params(Path), request_body = Invocation,
+#[utoipa::path(post, path = "/v1/things/{thing}/methods/{method}", params(Path,
+        ("Idempotency-Key" = Option<String>, Header, description = "The same key and request: the same answer, for 24 hours.")),
+    request_body = Invocation,
     responses((status = 200, body = Answered), Problem))]
 async fn call_method(
     State(api): State<Api>,

@@ -17,6 +17,7 @@ GAPS = (
     "transport",
     "alarm_queries",
     "http_api",
+    "cors",
     "exclusive",
     "sessions",
     "certificates",

@@ -4,6 +4,8 @@ any `Authorization` for a signature.
 Sources: https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-troubleshooting-lambda.html: whatever goes wrong
 between the gateway and the function is 500 `{"message":"Internal Server Error"}`;
 https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-access-control-iam.html: who may not gets 403.
+
+CORS is in `cors.py`.
 """
 
 import json

@@ -3,6 +3,7 @@
 The credentials are of the emulator alone and worth nothing anywhere else.
 """
 
+import base64
 import json
 import os
 from collections.abc import Callable
@@ -14,6 +15,7 @@ _before: Callable[..., Any]
 _CREDENTIALS = "/_loam/credentials/"
 _MESSAGES = "/_loam/messages/"
 _PENDING = "/_loam/pending/"
+_TOKENS = "/_loam/tokens/"
 
 
 def install() -> None:
@@ -35,6 +37,8 @@ async def _handle(method: str, path: str, headers: dict[str, str], query: dict[s
         return _messages(path.removeprefix(_MESSAGES))
     if method == "PUT" and path.startswith(_PENDING):
         return _pending(path.removeprefix(_PENDING))
+    if method == "GET" and path.startswith(_TOKENS):
+        return _token(*path.removeprefix(_TOKENS).split("/"))
     return await _before(method, path, headers, query, request_id)
 
 
@@ -82,6 +86,19 @@ def _pending(certificate: str) -> Any:
         record["status"] = "PENDING_ACTIVATION"
         iot._certificates[certificate] = record
     return _json(200, {"certificateId": certificate})
+
+
+def _token(pool: str, use: str, claims: str) -> Any:
+    """A token with these claims (base64url), signed with the pool's own key for access or id tokens: one that expired,
+    one for another client. Cognito issues no such token, and lets none expire in less than five minutes."""
+    from ministack.core.responses import request_scope
+    from ministack.services import cognito
+
+    with request_scope(os.environ.get("MINISTACK_ACCOUNT_ID", "000000000000"), os.environ["MINISTACK_REGION"]):
+        if pool not in cognito._user_pools or use not in cognito._POOL_KEY_USES:
+            return _json(404, {"message": f"no pool {pool}, or no such tokens: {use}"})
+    told = json.loads(base64.urlsafe_b64decode(claims + "=" * (-len(claims) % 4)))
+    return _json(200, {"token": cognito._signed_jwt(told, pool, use)})
 
 
 def _json(status: int, body: dict[str, Any]) -> Any:

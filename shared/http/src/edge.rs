@@ -4,8 +4,8 @@ use std::time::{Duration, Instant};
 
 use axum::Router;
 use axum::extract::Request;
-use axum::http::Uri;
-use axum::http::header::HOST;
+use axum::http::header::{ACCESS_CONTROL_REQUEST_METHOD, HOST, ORIGIN};
+use axum::http::{Method, StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
 use futures_util::FutureExt as _;
 use lambda_http::aws_lambda_events::apigw::ApiGatewayV2httpRequest;
@@ -41,8 +41,8 @@ const DEFAULT: &str = "$default";
 
 /// Serves an HTTP API's function: one request an event, payload version 2.
 ///
-/// What the gateway hands over by the route `$default` is answered 404 `no-such-route` without being looked at: that route
-/// has no authorizer. Panics, failures and the deadline become problems that tell nothing of the inside.
+/// What the gateway hands over by the route `$default` is answered 404 `no-such-route` without being looked at (a browser's
+/// preflight request 204): that route has no authorizer. Panics, failures and the deadline become problems that tell nothing of the inside.
 ///
 /// # Errors
 /// Only when the Lambda runtime itself is gone.
@@ -101,7 +101,11 @@ async fn routed(
     call: Call,
 ) -> Response {
     if route(context) == DEFAULT {
-        return Problem::no_such_route().into_response();
+        return if is_preflight(&request) {
+            StatusCode::NO_CONTENT.into_response()
+        } else {
+            Problem::no_such_route().into_response()
+        };
     }
     let target = target(request.raw_http_path(), stage(context), request.uri().query());
     let mut request: Request = request.map(axum::body::Body::new);
@@ -112,6 +116,16 @@ async fn routed(
     request.extensions_mut().insert(call);
     let Ok(response) = router.clone().oneshot(request).await;
     response
+}
+
+/// A browser's question whether a page may ask. Where the stack allows origins, the gateway adds its headers to the answer,
+/// which must be a success: without a route of its own for OPTIONS the question comes by `$default`. Source: API Gateway
+/// developer guide, "Configure CORS for HTTP APIs"; Fetch standard, "CORS-preflight fetch".
+fn is_preflight(request: &lambda_http::Request) -> bool {
+    let headers = request.headers();
+    request.method() == Method::OPTIONS
+        && headers.contains_key(ORIGIN)
+        && headers.contains_key(ACCESS_CONTROL_REQUEST_METHOD)
 }
 
 /// The event, such that lambda_http makes a request of it whatever a client sent: it panics where path, query, `Host` and

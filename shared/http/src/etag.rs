@@ -3,6 +3,9 @@ use axum::http::StatusCode;
 use axum::http::header::{ETAG, HeaderValue, IF_MATCH};
 use axum::http::request::Parts;
 use axum::response::{IntoResponseParts, ResponseParts};
+use utoipa::IntoParams;
+use utoipa::openapi::path::{Parameter, ParameterBuilder, ParameterIn};
+use utoipa::openapi::{ObjectBuilder, Required, Type};
 
 use crate::Problem;
 
@@ -44,6 +47,17 @@ pub enum IfMatch {
     Any,
     /// One of these must be the current version. A weak tag never is.
     OneOf(Vec<ETag>),
+}
+
+/// For `params(...)` of a route.
+impl IntoParams for IfMatch {
+    fn into_params(_: impl Fn() -> Option<ParameterIn>) -> Vec<Parameter> {
+        let schema = ObjectBuilder::new().schema_type(Type::String).pattern(Some(r#"^(\*|"[!#-~]*")$"#));
+        let header =
+            ParameterBuilder::new().name("If-Match").parameter_in(ParameterIn::Header).required(Required::False);
+        let header = header.description(Some("The version that was seen, as its ETag: \"7\"; * is any version."));
+        vec![header.schema(Some(schema.build())).build()]
+    }
 }
 
 impl IfMatch {

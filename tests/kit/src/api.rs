@@ -114,6 +114,12 @@ impl Api {
         Self::new(stack, Some(&Person::user(stack).await.token))
     }
 
+    /// The host name that requests are for; what SigV4 signs.
+    #[must_use]
+    pub fn host(&self) -> &str {
+        &self.host
+    }
+
     /// `GET` of a path, with its query.
     pub async fn get(&self, path: &str) -> Answer {
         self.send("GET", path, &[], None).await
@@ -129,17 +135,29 @@ impl Api {
     /// # Panics
     /// When nobody answers.
     pub async fn send(&self, method: &str, path: &str, headers: &[(&str, &str)], body: Option<&Value>) -> Answer {
+        let kind = body.map(|_| (CONTENT_TYPE.as_str(), "application/json"));
+        let headers: Vec<_> = kind.into_iter().chain(headers.iter().copied()).collect();
+        self.ask(method, path, &headers, body.map(Value::to_string).unwrap_or_default()).await
+    }
+
+    /// A request with a body that need not be JSON, of any media type; empty: of none.
+    ///
+    /// # Panics
+    /// When nobody answers.
+    pub async fn send_text(&self, method: &str, path: &str, kind: &str, body: &str) -> Answer {
+        let headers = [(CONTENT_TYPE.as_str(), kind)];
+        self.ask(method, path, if kind.is_empty() { &[] } else { &headers }, body.to_owned()).await
+    }
+
+    async fn ask(&self, method: &str, path: &str, headers: &[(&str, &str)], body: String) -> Answer {
         let method = Method::from_bytes(method.as_bytes()).expect("a method");
         let mut request =
             Request::builder().method(method).uri(format!("{}{path}", self.address)).header(HOST, &self.host);
         if let Some(token) = &self.token {
             request = request.header(AUTHORIZATION, format!("Bearer {token}"));
         }
-        if body.is_some() {
-            request = request.header(CONTENT_TYPE, "application/json");
-        }
         let request = headers.iter().fold(request, |request, (name, value)| request.header(*name, *value));
-        let body = Full::from(body.map(Value::to_string).unwrap_or_default());
+        let body = Full::from(body);
         let response = self.client.request(request.body(body).expect("a request")).await.expect("the API answers");
         let (parts, body) = response.into_parts();
         let body = body.collect().await.expect("a whole body").to_bytes();

@@ -31,3 +31,14 @@ pub async fn seed_membership_since(
     let put = put.item("since", number(since.as_millis().to_string()));
     put.item("epoch", number(epoch.to_string())).send().await.unwrap();
 }
+
+/// Ends the membership, as the operator's command does.
+///
+/// # Panics
+/// When the local AWS refuses.
+pub async fn end_membership(stack: &Stack, user: &str, thing: &ThingName) {
+    let table = stack.resources.get("MembershipsTable").expect("the template has a table of memberships");
+    let text = |text: &str| AttributeValue::S(text.to_owned());
+    let delete = aws_sdk_dynamodb::Client::new(&stack.admin().await).delete_item().table_name(table);
+    delete.key("user", text(user)).key("thing", text(thing.as_str())).send().await.unwrap();
+}

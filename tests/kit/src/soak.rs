@@ -1,3 +1,5 @@
+use std::fs::OpenOptions;
+use std::io::Write as _;
 use std::str::FromStr;
 use std::time::{Duration, Instant};
 
@@ -11,6 +13,19 @@ use loam_runtime::process_environment;
 pub fn number_of<T: FromStr>(name: &str, everyday: T) -> T {
     let given = process_environment(name).map(|text| text.parse());
     given.map_or(everyday, |number| number.unwrap_or_else(|_| panic!("{name} is not the number that it should be")))
+}
+
+/// Says a figure that a run is for: `cargo xtask` shows it below the tests, whether they pass or not.
+///
+/// # Panics
+/// When the file of figures cannot be written.
+#[expect(clippy::print_stdout, clippy::disallowed_methods, reason = "a run's figures are its result")]
+pub fn figure(text: &str) {
+    println!("figure: {text}");
+    if let Some(path) = process_environment("LOAM_FIGURES") {
+        let mut file = OpenOptions::new().append(true).create(true).open(path).expect("the file of figures opens");
+        file.write_all(format!("{text}\n").as_bytes()).expect("a figure is written");
+    }
 }
 
 /// The time that one test may take; without end unless `LOAM_SOAK_MINUTES` says how long.

@@ -1,5 +1,5 @@
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use aws_config::{Region, SdkConfig};
 use aws_sdk_sqs::config::{Credentials, SharedCredentialsProvider};
@@ -7,6 +7,7 @@ use loam_runtime::process_environment;
 use serde::Deserialize;
 
 use crate::handler_logs::keep_handler_logs;
+use crate::signature::Signer;
 
 /// The stack that the tests run against, as the local AWS describes it.
 #[derive(Debug, Clone, Deserialize)]
@@ -26,6 +27,8 @@ pub struct Stack {
     pub resources: BTreeMap<String, String>,
     /// The functions by logical id.
     pub functions: BTreeMap<String, Function>,
+    /// The program that asks the HTTP API what openapi.json says.
+    pub schemathesis: PathBuf,
     pub(crate) python: PathBuf,
     pub(crate) sam: PathBuf,
     pub(crate) staging: PathBuf,
@@ -62,6 +65,12 @@ impl Stack {
             .expect("LOAM_STACK names no stack: run this test through `cargo xtask test --level handler`");
         let text = std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{path} cannot be read: {error}"));
         serde_json::from_str(&text).unwrap_or_else(|error| panic!("{path} is no stack's description: {error}"))
+    }
+
+    /// Where tests of the stack may keep what they want to show.
+    #[must_use]
+    pub fn folder(&self) -> &Path {
+        &self.staging
     }
 
     /// The function with this logical id.
@@ -112,6 +121,16 @@ impl Stack {
     pub fn secrets(&self) -> Vec<&str> {
         let keys = self.functions.values().map(|function| &function.credentials).chain([&self.admin]);
         keys.flat_map(|key| [Some(key.secret_access_key.as_str()), key.session_token.as_deref()]).flatten().collect()
+    }
+
+    /// Key id, secret and session token of a signer.
+    pub(crate) fn key(&self, signer: Signer<'_>) -> (String, String, Option<String>) {
+        let key = match signer {
+            Signer::Admin | Signer::Impostor => &self.admin,
+            Signer::Role(logical_id) => &self.function(logical_id).credentials,
+        };
+        let secret = if signer == Signer::Impostor { "x".repeat(40) } else { key.secret_access_key.clone() };
+        (key.access_key_id.clone(), secret, key.session_token.clone())
     }
 
     async fn client_config(&self, key: &Key, endpoint: &str) -> SdkConfig {

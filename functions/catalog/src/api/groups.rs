@@ -94,7 +94,8 @@ pub(super) struct GroupPage {
 
 /// A group with one page of its things. A dynamic group is looked for in the whole fleet, each time.
 #[utoipa::path(get, path = "/v1/groups/{group}", params(GroupPath, PageParams),
-    responses((status = 200, description = "The group and some of its things.", body = GroupPage), Problem))]
+    responses((status = 200, description = "The group and some of its things.", body = GroupPage,
+        headers(("ETag" = String))), Problem))]
 pub(super) async fn show(
     State(api): State<Api>,
     Operator(_): Operator,
@@ -116,10 +117,9 @@ pub(super) async fn show(
 }
 
 /// Makes a group, or changes what it is. A static group cannot become a dynamic one, nor the other way round.
-#[utoipa::path(put, path = "/v1/groups/{group}", request_body = GroupBody, params(GroupPath,
-        ("If-Match" = Option<String>, Header, description = "The version that was seen, as its ETag: \"7\".")),
-    responses((status = 200, description = "The group is changed.", body = GroupView),
-        (status = 201, description = "The group is made.", body = GroupView), Problem))]
+#[utoipa::path(put, path = "/v1/groups/{group}", request_body = GroupBody, params(GroupPath, IfMatch),
+    responses((status = 200, description = "The group is changed.", body = GroupView, headers(("ETag" = String))),
+        (status = 201, description = "The group is made.", body = GroupView, headers(("ETag" = String))), Problem))]
 pub(super) async fn put(
     State(api): State<Api>,
     Operator(_): Operator,
@@ -148,8 +148,7 @@ pub(super) async fn put(
 }
 
 /// Deletes a group in which no thing is; a dynamic one always.
-#[utoipa::path(delete, path = "/v1/groups/{group}", params(GroupPath,
-        ("If-Match" = Option<String>, Header, description = "The version that was seen, as its ETag: \"7\".")),
+#[utoipa::path(delete, path = "/v1/groups/{group}", params(GroupPath, IfMatch),
     responses((status = 204, description = "There is no such group any more."), Problem))]
 pub(super) async fn delete(
     State(api): State<Api>,

@@ -40,7 +40,7 @@ fn given<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Option<Str
 
 /// A thing as the catalog knows it. The `ETag` is that of what people write on it: tags and name.
 #[utoipa::path(get, path = "/v1/things/{thing}", params(ThingPath),
-    responses((status = 200, description = "The thing.", body = Thing), Problem))]
+    responses((status = 200, description = "The thing.", body = Thing, headers(("ETag" = String))), Problem))]
 pub(super) async fn show(
     State(api): State<Api>,
     Viewer(grant): Viewer,
@@ -51,9 +51,8 @@ pub(super) async fn show(
 }
 
 /// Changes tags and name of a thing; takes the role controller.
-#[utoipa::path(patch, path = "/v1/things/{thing}", request_body = ThingChange, params(ThingPath,
-        ("If-Match" = Option<String>, Header, description = "The version that was seen, as its ETag: \"7\".")),
-    responses((status = 200, description = "The thing after it.", body = Thing), Problem))]
+#[utoipa::path(patch, path = "/v1/things/{thing}", request_body = ThingChange, params(ThingPath, IfMatch),
+    responses((status = 200, description = "The thing after it.", body = Thing, headers(("ETag" = String))), Problem))]
 pub(super) async fn change(
     State(api): State<Api>,
     Controller(grant): Controller,

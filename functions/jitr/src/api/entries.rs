@@ -33,7 +33,8 @@ pub(super) struct ListParams {
 #[serde(rename_all = "camelCase")]
 #[into_params(parameter_in = Path)]
 pub(super) struct EntryPath {
-    /// AWS's id of the CA certificate.
+    /// AWS's id of the CA certificate: 64 lower-case hexadecimal digits.
+    #[param(pattern = "^[0-9a-f]{64}$", min_length = 64, max_length = 64)]
     ca_id: String,
     /// `allow` or `deny`.
     list: List,
@@ -41,6 +42,7 @@ pub(super) struct EntryPath {
     kind: Kind,
     /// A certificate's id; a serial number, the subject's or the certificate's own in lower-case hexadecimal digits; or a
     /// thing's name.
+    #[param(pattern = "^[A-Za-z0-9 ._:-]{1,128}$", min_length = 1, max_length = 128)]
     value: String,
 }
 

@@ -24,6 +24,7 @@ const MOST_TRIES: usize = 3;
 #[into_params(parameter_in = Path)]
 pub(super) struct CaPath {
     /// AWS's id of the CA certificate: 64 lower-case hexadecimal digits.
+    #[param(pattern = "^[0-9a-f]{64}$", min_length = 64, max_length = 64)]
     pub(super) ca_id: String,
 }
 
@@ -85,7 +86,7 @@ pub(super) async fn list(
 
 /// One CA profile.
 #[utoipa::path(get, path = "/v1/ca-profiles/{caId}", params(CaPath),
-    responses((status = 200, body = CaProfile), Problem))]
+    responses((status = 200, body = CaProfile, headers(("ETag" = String))), Problem))]
 pub(super) async fn get(
     State(api): State<Api>,
     Operator(_caller): Operator,
@@ -100,8 +101,8 @@ pub(super) async fn get(
 /// Puts a CA profile: from now on its certificates are looked at.
 ///
 /// With `If-Match` only over the version that it names. Types and groups must exist in the registry.
-#[utoipa::path(put, path = "/v1/ca-profiles/{caId}", params(CaPath), request_body = ProfileDocument,
-    responses((status = 200, body = CaProfile), (status = 201, body = CaProfile), Problem))]
+#[utoipa::path(put, path = "/v1/ca-profiles/{caId}", params(CaPath, IfMatch), request_body = ProfileDocument,
+    responses((status = 200, body = CaProfile, headers(("ETag" = String))), (status = 201, body = CaProfile, headers(("ETag" = String, description = "Its version, for If-Match."))), Problem))]
 pub(super) async fn put(
     State(api): State<Api>,
     Operator(caller): Operator,
@@ -127,7 +128,7 @@ pub(super) async fn put(
 }
 
 /// Deletes a CA profile: its certificates are no longer looked at. Its things and its lists stay.
-#[utoipa::path(delete, path = "/v1/ca-profiles/{caId}", params(CaPath), responses((status = 204), Problem))]
+#[utoipa::path(delete, path = "/v1/ca-profiles/{caId}", params(CaPath, IfMatch), responses((status = 204), Problem))]
 pub(super) async fn delete(
     State(api): State<Api>,
     Operator(_caller): Operator,

@@ -31,6 +31,7 @@ pub(super) struct Revocation {
     #[serde(default)]
     status: RevokedAs,
     /// Why, 1 to 200 characters; goes into the audit and the security notice.
+    #[schema(min_length = 1, max_length = 200)]
     reason: String,
 }
 
@@ -65,8 +66,8 @@ pub(super) enum Connection {
 }
 
 /// Revokes all certificates of a thing and disconnects it. Repeated, it finishes what is left.
-#[utoipa::path(post, path = "/v1/things/{thing}/revoke", params(ThingPath), request_body = Revocation,
-    responses((status = 200, body = Revoked), Problem))]
+#[utoipa::path(post, path = "/v1/things/{thing}/revoke", params(ThingPath, IfMatch), request_body = Revocation,
+    responses((status = 200, body = Revoked, headers(("ETag" = String))), Problem))]
 pub(super) async fn revoke(
     State(api): State<Api>,
     Operator(caller): Operator,

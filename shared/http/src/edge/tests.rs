@@ -74,6 +74,19 @@ async fn what_comes_by_the_default_route_reaches_nothing() {
 }
 
 #[tokio::test]
+async fn a_browsers_preflight_request_is_a_success_and_any_other_options_request_no_route() {
+    let mut event = event("OPTIONS", "/v1/fleet", "");
+    event["requestContext"]["routeKey"] = json!("$default");
+    assert_eq!(asked(&event, 1000).await.0, 404);
+    event["headers"]["origin"] = json!("https://app.example.com");
+    assert_eq!(asked(&event, 1000).await.0, 404);
+    event["headers"]["access-control-request-method"] = json!("PATCH");
+    assert_eq!(asked(&event, 1000).await, (204, String::new()));
+    event["requestContext"]["http"]["method"] = json!("GET");
+    assert_eq!(asked(&event, 1000).await.0, 404);
+}
+
+#[tokio::test]
 async fn another_method_and_another_path_are_the_same_404() {
     let method = asked(&event("DELETE", "/v1/fleet", "[operators]"), 1000).await;
     assert_eq!(method, asked(&event("GET", "/v1/nothing", "[operators]"), 1000).await);
