@@ -26,17 +26,17 @@ pub(super) struct SeriesParams {
     /// The first millisecond, since 1970-01-01T00:00:00Z. Without it: one day before the end, with `hour` 7, with `day` 30.
     #[param(value_type = Option<i64>, minimum = 0, maximum = 253_402_300_799_999_i64)]
     from: Option<Moment>,
-    /// The millisecond after the last; without it all that is there. At most 31 days after `from`, with `hour` 366, with
+    /// The millisecond after the last; without it everything up to now. At most 31 days after `from`, with `hour` 366, with
     /// `day` 3,660.
     #[param(value_type = Option<i64>, minimum = 0, maximum = 253_402_300_799_999_i64)]
     to: Option<Moment>,
     /// Every number, or one summary an hour, or one a day (UTC): of those that begin within `from` and `to`.
     #[serde(default)]
-    #[param(inline)]
+    #[param(inline, default = "raw")]
     pub(super) resolution: Resolution,
     /// Whether the oldest or the newest comes first.
     #[serde(default)]
-    #[param(inline)]
+    #[param(inline, default = "asc")]
     pub(super) order: Order,
     /// How many items a page holds at most.
     #[serde(default)]
