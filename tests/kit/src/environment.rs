@@ -13,7 +13,7 @@ use serde_json::Value;
 use tokio::io::{AsyncBufReadExt as _, BufReader};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::process::{Child, ChildStdout, Command};
-use tokio::sync::{Mutex, mpsc};
+use tokio::sync::{Mutex, Notify, mpsc};
 
 use crate::{Function, Stack};
 
@@ -28,6 +28,7 @@ pub struct ExecutionEnvironment {
     events: mpsc::Sender<Bytes>,
     answers: mpsc::Receiver<Result<Bytes, String>>,
     log: Arc<StdMutex<Vec<Value>>>,
+    idle: Arc<Notify>,
 }
 
 /// The API's end towards the process.
@@ -35,6 +36,7 @@ pub struct ExecutionEnvironment {
 struct Api {
     events: Mutex<mpsc::Receiver<Bytes>>,
     answers: mpsc::Sender<Result<Bytes, String>>,
+    idle: Arc<Notify>,
 }
 
 impl ExecutionEnvironment {
@@ -47,7 +49,9 @@ impl ExecutionEnvironment {
         let address = listener.local_addr().expect("its address").to_string();
         let (events, waiting) = mpsc::channel(1);
         let (sender, answers) = mpsc::channel(1);
-        tokio::spawn(accept(listener, Arc::new(Api { events: Mutex::new(waiting), answers: sender })));
+        let idle = Arc::new(Notify::new());
+        let api = Api { events: Mutex::new(waiting), answers: sender, idle: Arc::clone(&idle) };
+        tokio::spawn(accept(listener, Arc::new(api)));
         let mut command = Command::new(program);
         command.env_clear().envs(&function.environment).envs(function.key_variables());
         command.env("AWS_REGION", &stack.region).env("AWS_ENDPOINT_URL", endpoint);
@@ -57,7 +61,12 @@ impl ExecutionEnvironment {
         let mut child = command.spawn().expect("the function's program starts");
         let log = Arc::default();
         tokio::spawn(keep(child.stdout.take().expect("it is piped"), Arc::clone(&log)));
-        Self { child, events, answers, log }
+        Self { child, events, answers, log, idle }
+    }
+
+    /// Waits until it has asked for an event since this was last waited for.
+    pub async fn idle(&self) {
+        self.idle.notified().await;
     }
 
     /// Hands it an event, and waits for what it answers.
@@ -161,6 +170,7 @@ async fn handle(request: Request<Incoming>, api: &Api) -> Result<Response<Full<B
 }
 
 async fn next(api: &Api) -> Response<Full<Bytes>> {
+    api.idle.notify_one();
     let Some(event) = api.events.lock().await.recv().await else { return empty(StatusCode::GONE) };
     let response = Response::builder()
         .header("lambda-runtime-aws-request-id", uuid::Uuid::new_v4().to_string())
