@@ -8,7 +8,7 @@ use aws_sdk_dynamodb::operation::query::QueryError;
 use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
 use loam_dead_letters::NotKept;
 use loam_domain::Refusal;
-use loam_runtime::{Class, Failure, sdk_class};
+use loam_runtime::{Class, Failure, cancelled_class, sdk_class};
 use loam_things::ThingsFailure;
 use loam_things::twins::TwinsFailure;
 
@@ -152,14 +152,6 @@ impl Failure for CatalogFailure {
             Self::BrokeOff(_) => "broke-off",
             Self::NotKept(error) => error.code(),
         }
-    }
-}
-
-/// Source: DynamoDB API reference, `TransactWriteItems`, "Cancellation reason codes".
-fn cancelled_class(reason: &str) -> Class {
-    match reason {
-        "ProvisionedThroughputExceeded" | "ThrottlingError" => Class::Throttled,
-        _ => Class::Internal,
     }
 }
 

@@ -5,8 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use aws_config::SdkConfig;
 use loam_dead_letters::DeadLetters;
 use loam_domain::{ThingName, Timestamp};
-use loam_runtime::{BatchItem, Failure as _, Invocation, KeptEvent, diagnostic};
-use serde_json::Value;
+use loam_runtime::{BatchItem, Invocation, KeptEvent, ids_at, must_come_again};
 use tokio::task::JoinSet;
 
 use crate::decide::News;
@@ -62,7 +61,7 @@ impl Handler {
         for (at, refused) in &done.refused {
             let Some(item) = batch.get(*at) else { continue };
             if let Err(failure) = self.keep(item, refused, invocation.now).await {
-                log(&failure);
+                must_come_again(&failure);
                 done.failed.insert(*at);
             }
         }
@@ -73,8 +72,7 @@ impl Handler {
             failed = done.failed.len(),
             "batch projected"
         );
-        let failed = batch.into_iter().enumerate().filter(|(at, _)| done.failed.contains(at));
-        Ok(failed.map(|(_, item)| item.message_id).collect())
+        Ok(ids_at(batch, &done.failed))
     }
 
     /// The batch's news by thing, and what is refused.
@@ -121,7 +119,7 @@ impl Handler {
                 done.refused.extend(places.into_iter().map(|at| (at, refused.clone())));
             }
             Err(failure) => {
-                log(&failure);
+                must_come_again(&failure);
                 done.failed.extend(places);
             }
         }
@@ -137,23 +135,9 @@ impl Handler {
 
     async fn keep(&self, item: &BatchItem, refused: &Refused, now: Timestamp) -> Result<(), CatalogFailure> {
         tracing::warn!(code = refused.code(), detail = refused.detail(), "refused and kept");
-        let letter = KeptEvent {
-            kept_by: NAME.to_owned(),
-            code: refused.code().to_owned(),
-            detail: refused.detail(),
-            indexes: vec![],
-            kept_at: now,
-            event: serde_json::from_str(&item.body).unwrap_or_else(|_| Value::String(item.body.clone())),
-        };
+        let letter = KeptEvent::of_body(NAME, refused.code(), refused.detail(), &item.body, now);
         self.dead_letters.keep(&letter).await?;
         metrics::counter!("Refused").increment(1);
         Ok(())
     }
-}
-
-/// A message that comes again does not fail the invocation, so it is logged here and not at the edge.
-fn log(failure: &CatalogFailure) {
-    metrics::counter!("Failures").increment(1);
-    let error = diagnostic(failure).error_message;
-    tracing::error!(code = failure.code(), class = failure.class().as_str(), error, "a message must come again");
 }

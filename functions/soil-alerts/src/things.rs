@@ -1,9 +1,8 @@
 use aws_config::SdkConfig;
 use loam_dead_letters::DeadLetters;
 use loam_domain::{Event, EventType, ThingName, Timestamp};
-use loam_runtime::{BatchItem, Failure as _, Invocation, KeptEvent, diagnostic};
+use loam_runtime::{BatchItem, Invocation, KeptEvent, must_come_again};
 use loam_things::{Erasure, SECOND_LOOK_SECONDS, Things};
-use serde_json::Value;
 
 use crate::smart::{RuleStore, StateStore};
 use crate::{AlertFailure, ThingsConfig};
@@ -67,10 +66,7 @@ impl ThingEvents {
         let mut failed = Vec::new();
         for item in batch {
             if let Err(failure) = self.deal_with(&item, invocation.now).await {
-                metrics::counter!("Failures").increment(1);
-                let error = diagnostic(&failure).error_message;
-                let (code, class) = (failure.code(), failure.class().as_str());
-                tracing::error!(code, class, error, "a message must come again");
+                must_come_again(&failure);
                 failed.push(item.message_id);
             }
         }
@@ -127,16 +123,7 @@ impl ThingEvents {
     async fn keep(&self, item: &BatchItem, now: Timestamp) -> Result<(), AlertFailure> {
         let (code, detail) = ("not-an-event", "the message is no event that this queue is for");
         tracing::warn!(code, detail, "refused and kept");
-        let event = serde_json::from_str(&item.body).unwrap_or_else(|_| Value::String(item.body.clone()));
-        let kept = KeptEvent {
-            kept_by: NAME.to_owned(),
-            code: code.to_owned(),
-            detail: detail.to_owned(),
-            indexes: vec![],
-            kept_at: now,
-            event,
-        };
-        self.dead_letters.keep(&kept).await?;
+        self.dead_letters.keep(&KeptEvent::of_body(NAME, code, detail, &item.body, now)).await?;
         metrics::counter!("Refused").increment(1);
         Ok(())
     }

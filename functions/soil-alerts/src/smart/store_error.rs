@@ -6,7 +6,7 @@ use aws_sdk_dynamodb::operation::put_item::PutItemError;
 use aws_sdk_dynamodb::operation::query::QueryError;
 use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
 use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
-use loam_runtime::{Class, Failure, sdk_class};
+use loam_runtime::{Class, Failure, cancelled_class, sdk_class};
 
 use super::InvalidRules;
 
@@ -92,14 +92,6 @@ impl StoreError {
     }
 }
 
-/// Source: DynamoDB API reference, `TransactWriteItems`, "Cancellation reason codes".
-fn class_of(reason: &str) -> Class {
-    match reason {
-        "ThrottlingError" | "ProvisionedThroughputExceeded" => Class::Throttled,
-        _ => Class::Internal,
-    }
-}
-
 impl Failure for StoreError {
     fn class(&self) -> Class {
         match self {
@@ -109,7 +101,7 @@ impl Failure for StoreError {
             Self::Transact(error) => sdk_class(error),
             Self::Write(error) => sdk_class(error),
             Self::Delete(error) => sdk_class(error),
-            Self::Cancelled { reason } => class_of(reason),
+            Self::Cancelled { reason } => cancelled_class(reason),
             Self::Rules(error) => sdk_class(error),
             Self::Look(error) => sdk_class(error),
             Self::Erase(error) => sdk_class(error),

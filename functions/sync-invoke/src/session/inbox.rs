@@ -208,14 +208,16 @@ impl Inbox {
 
     /// A message came: to the call that waits for it, or to nobody. An answer is handed over once.
     pub(super) fn received(&self, topic: &str, payload: &[u8]) {
-        let Some(topic) = AnswerTopic::parse(self.prefix.as_str(), topic) else { return count("ForeignAnswers") };
+        let Some(topic) = AnswerTopic::parse(self.prefix.as_str(), topic) else {
+            return metrics::counter!("ForeignAnswers").increment(1);
+        };
         let mut state = self.state();
-        let Some(waiter) = state.calls.get(topic.id) else { return count("LateAnswers") };
+        let Some(waiter) = state.calls.get(topic.id) else { return metrics::counter!("LateAnswers").increment(1) };
         match judge(&waiter.target, topic.id, topic, payload) {
-            Verdict::Foreign => count("ForeignAnswers"),
+            Verdict::Foreign => metrics::counter!("ForeignAnswers").increment(1),
             // A call that is flooded with what is no answer hears the first few: the last place is the answer's.
             Verdict::Malformed => {
-                count("MalformedAnswers");
+                metrics::counter!("MalformedAnswers").increment(1);
                 if waiter.sender.capacity() > 1 {
                     drop(waiter.sender.try_send(Verdict::Malformed));
                 }
@@ -247,10 +249,6 @@ impl Inbox {
 fn end(state: &mut State) {
     state.facts.alive = false;
     state.calls.clear();
-}
-
-fn count(what: &'static str) {
-    metrics::counter!(what).increment(1);
 }
 
 #[cfg(test)]
