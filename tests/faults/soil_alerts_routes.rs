@@ -300,16 +300,16 @@ impl Scenario for Story {
 
     async fn state(&self, world: &World) -> Result<Left, String> {
         let ask = async |path: String| world.send(&world.straight, Who::Operator, ("GET", &path), None).await;
-        let rules = ask(format!("/v1/alert-rules/{}", self.scope())).await.map(|rules| rules["rules"].clone());
+        let rules = ask(format!("/v1/alert-rules/{}", self.scope())).await.map(|rules| rules.get("rules").cloned());
         let alerts = ask("/v1/things/{thing}/alerts".to_owned()).await?;
         let path = |path: &Value| {
-            let (by, snooze) = (&path["episode"]["acknowledged"]["by"], &path["snooze"]["by"]);
-            let named = |by: &Value| by.as_str().map(|by| by == world.member);
-            json!({"path": path["path"], "status": path["status"], "by": named(by), "snooze": named(snooze)})
+            let (by, snooze) = (path.pointer("/episode/acknowledged/by"), path.pointer("/snooze/by"));
+            let named = |by: Option<&Value>| by.and_then(Value::as_str).map(|by| by == world.member);
+            json!({"path": path.get("path"), "status": path.get("status"), "by": named(by), "snooze": named(snooze)})
         };
-        let paths: Vec<_> = alerts["paths"].as_array().unwrap().iter().map(path).collect();
-        let past = alerts["episodes"]["items"].as_array().unwrap().len();
-        Ok(Left { rules: rules.unwrap_or_default(), alerts: json!({"paths": paths, "past": past}) })
+        let paths: Vec<_> = alerts.get("paths").and_then(Value::as_array).unwrap().iter().map(path).collect();
+        let past = alerts.pointer("/episodes/items").and_then(Value::as_array).unwrap().len();
+        Ok(Left { rules: rules.ok().flatten().unwrap_or_default(), alerts: json!({"paths": paths, "past": past}) })
     }
 }
 
