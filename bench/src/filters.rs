@@ -70,10 +70,10 @@ fn thing(at: u32) -> Value {
     let room = ["kitchen", "hall", "bath", "cellar"].get(at as usize % 4).copied().unwrap_or_default();
     json!({
         "deviceId": format!("thing-{at:07}"), "state": "onboarded", "registeredAt": 1_598_536_072_677_i64,
-        "groups": [if at % 3 == 0 { "east" } else { "west" }, "batch-7"],
+        "groups": [if at.is_multiple_of(3) { "east" } else { "west" }, "batch-7"],
         "tags": {"room": room, "floor": at % 5},
         "properties": {"desired": {"interval": 30}, "reported": {"humidity": at % 100, "interval": 30}},
-        "connectivity": {"connected": at % 7 != 0, "since": 1_598_536_072_677_i64}, "firmware": {"version": "1.4.2"},
+        "connectivity": {"connected": !at.is_multiple_of(7), "since": 1_598_536_072_677_i64}, "firmware": {"version": "1.4.2"},
     })
 }
 

@@ -197,7 +197,6 @@ fn at_random(chance: &mut Chance, history: &[Told]) -> (Option<Twin>, usize) {
 }
 
 #[test]
-#[expect(clippy::print_stdout, reason = "the figures of a run are its result")]
 fn every_history_ends_as_if_it_had_come_in_order() {
     let (mut deaths, mut erased) = (0, 0);
     let played = number_of("LOAM_HISTORIES", 2_000_u64);

@@ -1,6 +1,5 @@
 //! The projection and the routes against the local AWS, under the functions' own roles.
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a panic is how a test fails")]
-#![expect(clippy::print_stdout, reason = "the figures of a run are its result")]
 
 mod histories;
 mod races;
