@@ -94,7 +94,7 @@ fn allowed(folder: &str) -> &'static [&'static str] {
             "sync-invoke",
             "telemetry",
         ],
-        ["bench"] => &["loam-device", "loam-domain", "loam-kit", "soil-alerts", "sync-invoke"],
+        ["bench"] => &["loam-device", "loam-domain", "loam-kit", "loam-query", "soil-alerts", "sync-invoke"],
         ["xtask"] => &[],
         _ => panic!("{folder} has no place in the map: add it to this match and to ARCHITECTURE.md"),
     }
