@@ -43,7 +43,8 @@ fn names(stack: &Stack, template: &Value) -> Names {
         Some((id.clone(), arn))
     };
     let arns: BTreeMap<_, _> = stack.resources.iter().filter_map(arn).collect();
-    Names { arns, stack: stack.stack.clone(), ..Names::default() }
+    let conditions = BTreeMap::from([("InvokesByPublish".to_owned(), false)]);
+    Names { arns, conditions, stack: stack.stack.clone(), ..Names::default() }
 }
 
 fn assert_exact(function: &str, calls: &[Call]) {

@@ -51,9 +51,10 @@ impl Environments<'_> {
         }
         let took = rows.iter().map(|row| row.took).sum();
         let first = Row { cpu: total, took, resident_kib: Some(resident), ..Row::of_all(rows) };
-        first.print("its first call: connect, subscribe, call");
         init.sort_unstable();
-        println!("init CPU of an environment: {:?} (median of {STARTS})", init.get(STARTS / 2));
+        let median = init.get(STARTS / 2).copied().unwrap_or_default();
+        first.print("its first call: connect, subscribe, call");
+        println!("| CPU of an environment's start: median {median:.2?} of {STARTS} | | | | | | | |");
     }
 
     /// So many environments at once, each with its own session, each called again as soon as it answered.

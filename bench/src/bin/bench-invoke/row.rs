@@ -53,11 +53,10 @@ impl Row {
         let at = |percent: usize| self.samples.get((calls * percent / 100).min(calls - 1)).map_or(0.0, millis);
         let rate = calls as f64 / self.took.as_secs_f64();
         let cpu = millis(&self.cpu) / calls as f64;
+        let cpu = if self.cpu.is_zero() { "-".to_owned() } else { format!("{cpu:.2}") };
         let resident = self.resident_kib.map_or_else(|| "-".to_owned(), |kib| format!("{:.1}", kib as f64 / 1024.0));
         let (p50, p95, p99, right) = (at(50), at(95), at(99), self.right);
-        println!(
-            "| {what} | {p50:.2} | {p95:.2} | {p99:.2} | {rate:.0} | {cpu:.2} | {resident} | {right} of {calls} |"
-        );
+        println!("| {what} | {p50:.2} | {p95:.2} | {p99:.2} | {rate:.0} | {cpu} | {resident} | {right} of {calls} |");
     }
 }
 

@@ -112,7 +112,9 @@ async fn an_environment_frozen_beyond_its_keep_alive_answers_its_next_call() {
         process.environment.thaw().await;
         process.next_call_is_right(number).await;
     }
-    assert_eq!(process.environment.logged("session replaced", "why"), vec![json!("silent"); freezes]);
+    // What was heard last says so; or the session's own task, which went on first and did not trust what lay in the buffer.
+    let why = process.environment.logged("session replaced", "why");
+    assert!(why.len() == freezes && why.iter().all(|why| why == "silent" || why == "lost"), "{why:?}");
     let left = process.leaves_nothing_behind().await;
     println!("figure: invoke: frozen for {LONG:?} {freezes} times, next call right {freezes} times; {left}");
 }
