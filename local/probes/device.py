@@ -25,7 +25,7 @@ def as_admin(local: Local) -> dict[str, str]:
 
 
 def seeded(local: Local, folder: Path, *more: dict[str, Any]) -> str:
-    """A thing that may connect under its name, publish below `device/{thing}/` and to its will's topic, and what `more` allows."""
+    """A thing that may connect under its name, publish below `device/{thing}/` and to its will's topic, and do `more`."""
     thing, policy = local.name("thing"), local.name("policy")
     local.client("iot").create_policy(policyName=policy, policyDocument=document(
         allow("iot:Connect", f"{ARN}:client/{_THING}"), allow("iot:Publish", f"{ARN}:topic/device/{_THING}/*"),

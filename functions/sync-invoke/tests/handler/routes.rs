@@ -83,6 +83,16 @@ async fn the_published_route_answers_the_published_bytes() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_stack_may_answer_a_timeout_with_504_and_the_same_body() {
+    let mut door = Door::new("gateway-timeout").await;
+    door.api.timeout_status = axum::http::StatusCode::GATEWAY_TIMEOUT;
+    let (status, body) = door.invoke("method=echo&request=r&target=nobody-at-all&timeout=10").await;
+    assert_eq!((status, without_elapsed(&body).as_str()), (504, r#"{"result": "timeout", "elapsed": "N"}"#));
+    let (status, _) = door.invoke("method=echo&request=r&target=%2B&timeout=10").await;
+    assert_eq!(status, 500, "nothing else changes");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn bad_parameters_get_the_published_answers_and_the_next_caller_the_right_one() {
     let door = Door::new("bad").await;
     let _device = door.world.answering().await;
