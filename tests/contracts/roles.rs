@@ -23,6 +23,11 @@ pub(crate) enum Who {
 /// Every route, in the order of its path.
 const ROLES: &[(&str, Who)] = &[
     ("GET /invoke", Who::Signed),
+    ("GET /v1/alert-rules", Who::Operator),
+    // Of a thing's own scope. All other scopes are for operators.
+    ("DELETE /v1/alert-rules/{scope}", Who::Controller),
+    ("GET /v1/alert-rules/{scope}", Who::Viewer),
+    ("PUT /v1/alert-rules/{scope}", Who::Controller),
     ("GET /v1/ca-profiles", Who::Operator),
     ("DELETE /v1/ca-profiles/{caId}", Who::Operator),
     ("GET /v1/ca-profiles/{caId}", Who::Operator),
@@ -40,11 +45,16 @@ const ROLES: &[(&str, Who)] = &[
     ("DELETE /v1/things/{thing}", Who::Operator),
     ("GET /v1/things/{thing}", Who::Viewer),
     ("PATCH /v1/things/{thing}", Who::Controller),
+    ("GET /v1/things/{thing}/alerts", Who::Viewer),
+    ("POST /v1/things/{thing}/alerts/{episode}/acknowledge", Who::Controller),
+    ("POST /v1/things/{thing}/alerts/{episode}/snooze", Who::Controller),
     ("GET /v1/things/{thing}/lifecycle", Who::Operator),
     ("POST /v1/things/{thing}/methods/{method}", Who::Controller),
-    ("GET /v1/things/{thing}/presence", Who::Operator),
-    ("GET /v1/things/{thing}/presence/history", Who::Operator),
+    ("GET /v1/things/{thing}/presence", Who::Viewer),
+    ("GET /v1/things/{thing}/presence/history", Who::Viewer),
     ("POST /v1/things/{thing}/revoke", Who::Operator),
+    ("GET /v1/things/{thing}/telemetry", Who::Viewer),
+    ("GET /v1/things/{thing}/telemetry/latest", Who::Viewer),
 ];
 
 impl Who {

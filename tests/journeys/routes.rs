@@ -85,7 +85,7 @@ impl Route {
 
     /// Whether a thing's name is part of the path.
     pub(crate) fn has_thing(&self) -> bool {
-        self.template.contains("{thing}")
+        self.template.contains("{thing}") || self.template.contains("{scope}")
     }
 
     /// Whether anybody's id is part of the path.
@@ -97,6 +97,8 @@ impl Route {
     pub(crate) fn path(&self, thing: &str) -> String {
         let part = |part: &str| match part.strip_prefix('{').and_then(|rest| rest.strip_suffix('}')) {
             Some("thing") => thing.to_owned(),
+            // The scope that others than operators may ask for.
+            Some("scope") => format!("thing:{thing}"),
             Some(name) => self.filling(name),
             None => part.to_owned(),
         };

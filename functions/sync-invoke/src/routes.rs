@@ -10,7 +10,7 @@ use axum::response::{IntoResponse, Response};
 use base64::prelude::{BASE64_STANDARD, Engine as _};
 use loam_access::{Access, Role};
 use loam_domain::Timestamp;
-use loam_http::{Call, Caller, Creation, Idempotency, Problem, Repeat, Segments};
+use loam_http::{Call, Caller, Creation, Idempotency, NoParams, Params, Problem, Repeat, Segments};
 use loam_things::Things;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
@@ -224,6 +224,7 @@ async fn call_method(
     call: Call,
     caller: Caller,
     Segments(path): Segments<Path>,
+    Params(NoParams {}): Params<NoParams>,
     creation: Creation<Invocation>,
 ) -> Result<Response, Problem> {
     let started = Instant::now();
