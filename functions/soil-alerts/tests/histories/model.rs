@@ -81,7 +81,7 @@ pub(crate) fn play_attended(history: &History, most_crashes: u32) -> Outcome {
         let at = Timestamp::from_millis(1_598_536_072_000 + 1000 * (60 + i64::try_from(place).unwrap()));
         // By turns, beginning with either: the first draws of neighbouring seeds are much alike.
         let snoozes = (history.seed + number as u64).is_multiple_of(2);
-        let snooze = snoozes.then(|| chance.random_range(1..=40));
+        let snooze = snoozes.then(|| 60 + 30 * i64::try_from(number).unwrap());
         deeds.push(Deed { by: format!("person {number}"), at, snooze });
         let index = history.events.len() + number;
         queue.insert(place, index);
