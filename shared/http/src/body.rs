@@ -111,7 +111,7 @@ mod tests {
     }
 
     fn pointer_of(text: &str) -> String {
-        let problem = parse::<Order>(text.as_bytes()).unwrap_err();
+        let problem = object::<Order>(text.as_bytes()).unwrap_err();
         assert_eq!(problem.code(), "invalid-body");
         problem.mistakes()[0].pointer.clone().unwrap()
     }
@@ -121,7 +121,7 @@ mod tests {
         assert_eq!(pointer_of(r#"{"count": "12"}"#), "/count");
         assert_eq!(pointer_of(r#"{"count": -1}"#), "/count");
         assert_eq!(pointer_of(r#"{"count": 4294967296}"#), "/count");
-        assert_eq!(parse::<Order>(br#"{"count": 4294967295}"#).unwrap().count, u32::MAX);
+        assert_eq!(object::<Order>(br#"{"count": 4294967295}"#).unwrap().count, u32::MAX);
     }
 
     #[test]
@@ -140,7 +140,7 @@ mod tests {
         for text in
             ["", "{", "nul", r#"{"count": 1} {}"#, "\u{feff}{}", r#"{"count": NaN}"#, r#"{"count": 1, "count": 2}"#]
         {
-            assert_eq!(parse::<Order>(text.as_bytes()).unwrap_err().code(), "invalid-body", "{text:?}");
+            assert_eq!(object::<Order>(text.as_bytes()).unwrap_err().code(), "invalid-body", "{text:?}");
         }
         assert!(parse::<serde_json::Value>(&[b'['; 100_000]).is_err());
     }

@@ -32,7 +32,6 @@ pub(super) struct Series {
     /// The series, as the parameter `path` takes it.
     pub(super) path: String,
     /// How finely it is shown.
-    #[schema(inline)]
     pub(super) resolution: Resolution,
     /// The first millisecond that was asked for.
     #[schema(value_type = i64)]

@@ -30,13 +30,14 @@ pub(super) struct SeriesParams {
     /// `day` 3,660.
     #[param(value_type = Option<i64>, minimum = 0, maximum = 253_402_300_799_999_i64)]
     to: Option<Moment>,
-    /// Every number, or one summary an hour, or one a day (UTC): of those that begin within `from` and `to`.
+    /// Every number, or one summary an hour, or one a day (UTC): of those that begin within `from` and `to`; `raw`
+    /// if not given.
     #[serde(default)]
-    #[param(inline, default = "raw")]
+    #[param(inline)]
     pub(super) resolution: Resolution,
-    /// Whether the oldest or the newest comes first.
+    /// Whether the oldest or the newest comes first; `asc` if not given.
     #[serde(default)]
-    #[param(inline, default = "asc")]
+    #[param(inline)]
     pub(super) order: Order,
     /// How many items a page holds at most.
     #[serde(default)]
