@@ -133,11 +133,11 @@ impl Story<'_> {
     fn event(&self, world: &World) -> Value {
         let thing = if self.way == Way::Absent { &self.stage.absent } else { &self.stage.there };
         if self.way == Way::Published {
-            let query = format!("method=wait&request=%7B%22ms%22%3A{WORK_MILLIS}%7D&target={thing}&timeout=2");
+            let query = format!("method=wait&request=%7B%22ms%22%3A{WORK_MILLIS}%7D&target={thing}&timeout=4");
             return api_event("GET /invoke", &format!("/invoke?{query}"), "", &[], None);
         }
         let path = format!("/v1/things/{thing}/methods/wait");
-        let body = json!({"payload": {"ms": WORK_MILLIS, "world": world.key}, "responseTimeoutInSeconds": 2});
+        let body = json!({"payload": {"ms": WORK_MILLIS, "world": world.key}, "responseTimeoutInSeconds": 4});
         let route = "POST /v1/things/{thing}/methods/{method}";
         let mut event = api_event(route, &path, &self.stage.user, &[], Some(&body));
         if self.way != Way::Member {
