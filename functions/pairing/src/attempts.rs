@@ -162,24 +162,15 @@ mod tests {
 
     #[test]
     fn of_any_number_of_callers_at_once_as_many_are_compared_as_one_after_the_other() {
-        // Each reads the same row, then writes on its version; who loses reads again.
-        let mut cell: Option<Attempts> = None;
-        let mut waiting = 20;
-        let mut compared = 0;
+        // All who wait read the same row; the first to write wins, the others read again, until nobody waits.
+        let (mut cell, mut waiting, mut compared) = (None, 20, 0);
         while waiting > 0 {
-            let read = cell;
-            let mut won = false;
-            for _ in 0..waiting {
-                match count(read.as_ref(), &PER_PERSON, at(0)) {
-                    Attempt::Locked { .. } => waiting -= 1,
-                    Attempt::Counted(counted) if !won && cell == read => {
-                        (cell, won) = (Some(counted), true);
-                        compared += 1;
-                    }
-                    Attempt::Counted(_) => {}
+            match count(cell.as_ref(), &PER_PERSON, at(0)) {
+                Attempt::Counted(counted) => {
+                    (cell, waiting, compared) = (Some(counted), waiting - 1, compared + 1);
                 }
+                Attempt::Locked { .. } => waiting = 0,
             }
-            waiting -= i32::from(won);
         }
         assert_eq!(compared, 5);
     }

@@ -141,7 +141,6 @@ impl Claim {
 mod tests {
     use super::*;
     use crate::challenge::CHALLENGE_BYTES;
-    use crate::code_hash::SALT_BYTES;
 
     fn at(millis: i64) -> Timestamp {
         Timestamp::from_millis(millis)
@@ -164,7 +163,7 @@ mod tests {
     }
 
     fn hash(random: u8) -> CodeHash {
-        CodeHash::new(&thing(), &code(random), [9; SALT_BYTES])
+        CodeHash::quick(&thing(), &code(random))
     }
 
     fn window(shown: Option<u8>) -> Window {

@@ -47,6 +47,14 @@ impl CodeHash {
         made
     }
 
+    /// A hash of few rounds, for tests that make many.
+    #[cfg(test)]
+    pub(crate) fn quick(thing: &ThingName, code: &ClaimCode) -> Self {
+        let mut made = Self { rounds: NonZeroU32::MIN, salt: [9; SALT_BYTES], hash: [0; HASH_BYTES] };
+        pbkdf2::derive(ALGORITHM, made.rounds, &made.salt_for(thing), code.spelled().as_bytes(), &mut made.hash);
+        made
+    }
+
     /// A hash that no code matches: for a thing that is not there or has no code, so that asking takes the same time.
     #[must_use]
     pub fn decoy() -> Self {
