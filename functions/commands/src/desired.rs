@@ -66,15 +66,12 @@ impl Patch {
         if let Some(property) = RESERVED.into_iter().find(|property| desired.contains_key(*property)) {
             return Err(BadPatch::Reserved { property });
         }
-        let desired = Value::Object(desired);
-        if levels(&desired) > MOST_LEVELS {
+        // The whole is one level, as each object in it.
+        if 1 + desired.values().map(levels).max().unwrap_or(0) > MOST_LEVELS {
             return Err(BadPatch::TooDeep);
         }
-        let bytes = desired.to_string().len();
-        match desired {
-            Value::Object(desired) if bytes <= MOST_PATCH_BYTES => Ok(Self(desired)),
-            _ => Err(BadPatch::TooLarge { bytes }),
-        }
+        let bytes = serde_json::to_string(&desired).map_or(usize::MAX, |text| text.len());
+        if bytes > MOST_PATCH_BYTES { Err(BadPatch::TooLarge { bytes }) } else { Ok(Self(desired)) }
     }
 
     /// The change as the shadow's `desired`.
