@@ -8,7 +8,7 @@ use proptest::test_runner::{RngAlgorithm, TestRng};
 
 use crate::command::tests::{at, command, heard, word};
 use crate::command::{Command, Intent, Sent, State, Told, Transition, next};
-use crate::feedback::{Kind, Verdict};
+use crate::feedback::{Feedback, Kind, Note, Verdict};
 
 fn number_of(name: &str, everyday: u64) -> u64 {
     let given = std::env::vars().find(|(variable, _)| variable == name);
@@ -26,14 +26,22 @@ fn chance(seed: u64) -> TestRng {
     chance
 }
 
+/// A word with a note of its own, or with none.
+fn noted(intent: Intent, chance: &mut TestRng) -> Intent {
+    let Intent::Hear(feedback) = intent else { return intent };
+    let reason_code = chance.random_bool(0.5).then(|| ["a", "b"][chance.random_range(0..2)].to_owned());
+    Intent::Hear(Feedback { note: Note { reason_code, ..Note::default() }, ..feedback })
+}
+
 const VERDICTS: [Verdict; 3] = [Verdict::Failed, Verdict::Rejected, Verdict::Succeeded];
 
 fn said(chance: &mut TestRng, received_at: i64) -> Intent {
-    match chance.random_range(0..5) {
+    let said = match chance.random_range(0..5) {
         0 => heard(Kind::Accepted, received_at),
         1 => heard(Kind::Progress, received_at),
         _ => word(VERDICTS[chance.random_range(0..3)], received_at),
-    }
+    };
+    noted(said, chance)
 }
 
 /// A command in its store, and what really happened to it.
@@ -185,6 +193,8 @@ fn any_order_and_repetition_of_what_a_device_says_ends_the_same() {
         let cancelled_at = chance.random_ratio(1, 4).then(|| chance.random_range(0..60_000));
         let in_order: Vec<Intent> = {
             let mut times: Vec<i64> = (0..chance.random_range(1..12)).map(|_| chance.random_range(0..65_000)).collect();
+            // Some of them in the same millisecond.
+            times.iter_mut().filter(|time| **time % 2 == 1).for_each(|time| *time = *time / 30_000 * 30_000);
             times.sort_unstable();
             times.into_iter().map(|time| said(&mut chance, time)).collect()
         };
