@@ -6,6 +6,7 @@ mod cpu;
 mod decision;
 mod events;
 mod failure;
+mod filters;
 mod memory;
 mod process;
 mod report;
@@ -85,7 +86,15 @@ async fn measure(options: Options) -> Result<Report, Failure> {
     let began = now();
     rounds::run(&stand, &mut rows, amount, began, |line| tell(&format!("  {line}"))).await?;
     let decisions = decision::per_second(began)?;
-    Ok(Report { rows, decisions, amount, certificates: stand.trust.certificates, load: [before, Load::read()?] })
+    let filters = filters::per_second()?;
+    Ok(Report {
+        rows,
+        decisions,
+        filters,
+        amount,
+        certificates: stand.trust.certificates,
+        load: [before, Load::read()?],
+    })
 }
 
 fn now() -> Timestamp {

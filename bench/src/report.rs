@@ -5,6 +5,7 @@ use std::fs;
 use std::path::Path;
 
 use crate::failure::Failure;
+use crate::filters::Filters;
 use crate::rounds::{Amount, Row};
 use crate::samples::Samples;
 use crate::table;
@@ -27,6 +28,8 @@ pub(crate) struct Report {
     pub(crate) rows: Vec<Row>,
     /// Decisions a second of CPU time.
     pub(crate) decisions: Samples,
+    /// Things a second of CPU time that a filter is asked about.
+    pub(crate) filters: Filters,
     pub(crate) amount: Amount,
     /// In the file of trusted certificates.
     pub(crate) certificates: usize,
@@ -46,6 +49,7 @@ impl fmt::Display for Report {
             self.decisions.count(),
             self.decisions.min().unwrap_or_default(),
         )?;
+        writeln!(f, "{}\n", self.filters)?;
         writeln!(
             f,
             "{rounds} rounds, candidates in turn; a round: {starts} starts (the reference: 1) and {messages} messages \

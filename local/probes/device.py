@@ -4,6 +4,7 @@ import json
 import socket
 import ssl
 from pathlib import Path
+from typing import Any
 
 from conftest import ACCOUNT, REGION, Local, allow, document, verb
 
@@ -23,12 +24,12 @@ def as_admin(local: Local) -> dict[str, str]:
             "AWS_REGION": REGION, "AWS_ENDPOINT_URL": local.endpoint}
 
 
-def seeded(local: Local, folder: Path) -> str:
-    """A thing that may connect under its name and publish below `device/{thing}/` and to its will's topic."""
+def seeded(local: Local, folder: Path, *more: dict[str, Any]) -> str:
+    """A thing that may connect under its name, publish below `device/{thing}/` and to its will's topic, and what `more` allows."""
     thing, policy = local.name("thing"), local.name("policy")
     local.client("iot").create_policy(policyName=policy, policyDocument=document(
         allow("iot:Connect", f"{ARN}:client/{_THING}"), allow("iot:Publish", f"{ARN}:topic/device/{_THING}/*"),
-        allow("iot:Publish", f"{ARN}:topic/lwt/{_THING}")))
+        allow("iot:Publish", f"{ARN}:topic/lwt/{_THING}"), *more))
     answer = verb("seed", "--stack", "s", "--policy", policy, "--things", thing, "--out", str(folder),
                   **as_admin(local))
     assert answer.returncode == 0, answer.stderr

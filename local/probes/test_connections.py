@@ -1,4 +1,4 @@
-"""What AWS documents about GetConnection, DeleteConnection and ListNamedShadowsForThing."""
+"""What AWS documents about GetConnection, DeleteConnection, ListSubscriptions and ListNamedShadowsForThing."""
 
 import re
 from pathlib import Path
@@ -169,6 +169,23 @@ def test_delete_connection_keeps_a_persistent_session_unless_told_to_clean_it(
     again.sendall(b"\x10" + bytes([len(body)]) + body)
     assert again.recv(4) == bytes([0x20, 2, 0 if clean else 1, 0])
     device.say_goodbye(again)
+
+
+def test_the_subscriptions_of_a_client_are_listed_by_pages(local: Local, tmp_path: Path) -> None:
+    thing = device.seeded(local, tmp_path, allow("iot:Subscribe", f"{device.ARN}:topicfilter/t/*"))
+    call = _data(local).list_subscriptions
+    assert _refusal(call, clientId=thing) == (404, "ResourceNotFoundException")
+    connection = device.connect(local, tmp_path, thing)
+    assert connection and call(clientId=thing)["subscriptions"] == []
+    filters = b"".join(device.text(name) + b"\x01" for name in ("t/b/+", "t/a/+"))
+    connection.sendall(b"\x82" + bytes([2 + len(filters)]) + b"\x00\x07" + filters)
+    assert connection.recv(8)[:1] == b"\x90"
+    first = call(clientId=thing, maxResults=1)
+    last = call(clientId=thing, maxResults=1, nextToken=first["nextToken"])
+    assert first["subscriptions"] == [{"topicFilter": "t/a/+", "qos": 1}]
+    assert last["subscriptions"] == [{"topicFilter": "t/b/+", "qos": 1}] and "nextToken" not in last
+    assert _refusal(call, clientId=thing, nextToken="?") == (400, "InvalidRequestException")
+    device.say_goodbye(connection)
 
 
 def test_named_shadows_are_listed_by_pages_and_the_classic_one_is_not(local: Local) -> None:

@@ -76,6 +76,7 @@ def api(local: Local) -> Api:
     gateway.create_route(ApiId=made, RouteKey="GET /v1/things/{thing}", Target=target, AuthorizationType="JWT",
                          AuthorizerId=authorizer)
     gateway.create_route(ApiId=made, RouteKey="$default", Target=target)
+    gateway.create_route(ApiId=made, RouteKey="GET /signed", Target=target, AuthorizationType="AWS_IAM")
     closed = gateway.create_integration(ApiId=made, IntegrationType="AWS_PROXY", IntegrationUri=local.function(),
                                         PayloadFormatVersion="2.0")["IntegrationId"]
     gateway.create_route(ApiId=made, RouteKey="GET /closed", Target=f"integrations/{closed}")
@@ -130,6 +131,13 @@ def test_a_function_that_permits_nothing_or_fails_is_a_500_that_tells_nothing(ap
     for path in ("/closed", "/v9?fail=1"):
         status, body, _ = api.ask(path)
         assert (status, body) == (500, {"message": "Internal Server Error"}), path
+
+
+def test_a_route_for_signed_requests_takes_no_others(api: Api) -> None:
+    for token in (None, api.sign_in()["AccessToken"]):
+        assert api.ask("/signed", token)[:2] == (403, {"message": "Forbidden"})
+    for authorization in ("AWS4-HMAC-SHA256 Credential=x", "Basic eDp4"):
+        assert api.ask("/signed", Authorization=authorization)[0] == 403
 
 
 def test_a_path_arrives_decoded(api: Api) -> None:

@@ -38,10 +38,12 @@ fn asked_for(logical_id: &str) -> BTreeSet<String> {
         "OnboardingApi" => drop(onboarding::ApiConfig::from_lookup(&lookup)),
         "OnboardingRetire" => drop(onboarding::RetireConfig::from_lookup(&lookup)),
         "SoilAlerts" => drop(soil_alerts::Config::from_lookup(&lookup)),
+        "SoilAlertsApi" => drop(soil_alerts::ApiConfig::from_lookup(&lookup)),
         "SoilAlertsSweep" => drop(soil_alerts::AlertsConfig::from_lookup(&lookup)),
         "SoilAlertsThings" => drop(soil_alerts::ThingsConfig::from_lookup(&lookup)),
         "SyncInvoke" => drop(sync_invoke::Config::from_lookup(&lookup)),
         "Telemetry" => drop(telemetry::Config::from_lookup(&lookup)),
+        "TelemetryApi" => drop(telemetry::ApiConfig::from_lookup(&lookup)),
         other => panic!("the function {other} has no configuration here: add it to this match"),
     }
     asked.into_inner()
@@ -105,5 +107,12 @@ fn no_role_has_a_wildcard_action() {
 fn statements(role: &Resource) -> Vec<Value> {
     let policies = role.at("/Policies").as_array().cloned().unwrap_or_default();
     let documents = policies.into_iter().filter_map(|policy| policy.pointer("/PolicyDocument/Statement").cloned());
-    documents.flat_map(|statements| statements.as_array().cloned().unwrap_or_else(|| vec![statements])).collect()
+    let written = documents.flat_map(|statements| statements.as_array().cloned().unwrap_or_else(|| vec![statements]));
+    written.flat_map(whatever_the_parameters).collect()
+}
+
+/// A statement that hangs on a parameter counts in both of its forms.
+fn whatever_the_parameters(statement: Value) -> Vec<Value> {
+    let Some(forms) = statement.get("Fn::If").and_then(Value::as_array) else { return vec![statement] };
+    forms.iter().skip(1).filter(|form| form.get("Action").is_some()).cloned().collect()
 }

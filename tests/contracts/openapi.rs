@@ -18,7 +18,9 @@ fn documents() -> Vec<(&'static str, OpenApi)> {
         ("JitrApi", jitr::api::openapi()),
         ("OnboardingApi", onboarding::openapi()),
         ("PresenceApi", presence::openapi()),
+        ("SoilAlertsApi", soil_alerts::api::openapi()),
         ("SyncInvoke", sync_invoke::openapi()),
+        ("TelemetryApi", telemetry::openapi()),
     ]
 }
 

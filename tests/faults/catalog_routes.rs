@@ -86,6 +86,8 @@ pub(crate) struct Story {
     inside: bool,
     /// Whether a route that reads the fleet may have a fleet of its own.
     own_fleet: bool,
+    /// Whether the catalog has not heard of the thing yet: it has no row.
+    unheard: bool,
 }
 
 const READ: Story = Story {
@@ -97,11 +99,12 @@ const READ: Story = Story {
     things: 1,
     inside: false,
     own_fleet: true,
+    unheard: false,
 };
 const WRITE: Story = Story { who: Who::Operator, method: "PUT", ..READ };
 
 /// Every route; those that read the fleet come last.
-pub(crate) const STORIES: [Story; 14] = [
+pub(crate) const STORIES: [Story; 15] = [
     Story { name: "GET things: a member of 1", path: "/v1/things?limit=1", ..READ },
     Story {
         name: "GET things: a member of 250, a filter, a page of 50",
@@ -120,6 +123,13 @@ pub(crate) const STORIES: [Story; 14] = [
     Story { name: "GET things/{thing}: a stranger", who: Who::Stranger, ..READ },
     Story { name: "GET things/{thing}: an operator", who: Who::Operator, ..READ },
     Story { name: "PATCH things/{thing}: tags", method: "PATCH", body: Some(r#"{"tags":{"room":"kitchen"}}"#), ..READ },
+    Story {
+        name: "PATCH things/{thing}: tags of a thing without a row",
+        method: "PATCH",
+        body: Some(r#"{"tags":{"room":"kitchen"}}"#),
+        unheard: true,
+        ..READ
+    },
     Story {
         name: "PUT groups/{group}: its description",
         path: "/v1/groups/{group}",
@@ -200,13 +210,15 @@ impl Scenario for Story {
         let request = Request::of(&stack, endpoint, own.as_deref()).await;
         let operator = Request::of(&stack, &stack.endpoint, own.as_deref()).await;
         let thing = Thing::new(&stack, "fault").await;
-        thing.tell(&stack, &[Said::Shadow(3), Said::Presence(1)]).await;
-        let model = Twins::new(&admin, table.clone()).get(&thing.name).await.unwrap().unwrap();
-        let store = catalog::Store::new(&admin, own.unwrap_or(table), String::new());
+        if !self.unheard {
+            thing.tell(&stack, &[Said::Shadow(3), Said::Presence(1)]).await;
+        }
+        let model = Twins::new(&admin, table.clone()).get(&thing.name).await.unwrap();
+        let (rows, table) = (aws_sdk_dynamodb::Client::new(&admin), own.unwrap_or(table));
         seed_membership(&stack, &request.member, &thing.name, "controller", 1).await;
         for _ in 1..self.things {
-            let other = young(&model);
-            store.put(&other).await.unwrap();
+            let other = young(model.as_ref().unwrap());
+            rows.put_item().table_name(&table).set_item(Some(other.item().unwrap())).send().await.unwrap();
             if !self.scans() {
                 seed_membership(&stack, &request.member, &other.thing, "viewer", 1).await;
             }

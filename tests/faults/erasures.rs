@@ -10,6 +10,7 @@ use loam_runtime::{BatchItem, Invocation};
 use loam_things::{Registration, RetirementOrder, Things};
 use serde_json::{Value, json};
 use soil_alerts::{ThingEvents, ThingsConfig};
+use tokio::sync::OnceCell;
 
 use crate::soil_sweep::Tables;
 use crate::{survives_crashes, survives_strain};
@@ -24,21 +25,22 @@ fn event(kind: &str, thing: &ThingName) -> BatchItem {
 }
 
 /// Records of which nobody hears; and, for a handler under its own role, a copy of the record in the stack's table.
-struct Records {
-    things: Things,
+pub(crate) struct Records {
+    pub(crate) things: Things,
     table: String,
     of_the_stack: String,
 }
 
 impl Records {
-    async fn beside(of_the_stack: &str) -> Self {
+    pub(crate) async fn beside(of_the_stack: &str) -> Self {
+        static TWIN: OnceCell<String> = OnceCell::const_new();
         let admin = Stack::deployed().admin().await;
-        let table = twin_of_table(&admin, of_the_stack).await;
+        let table = TWIN.get_or_init(|| twin_of_table(&admin, of_the_stack)).await.clone();
         Self { things: Things::new(&admin, table.clone()), table, of_the_stack: of_the_stack.to_owned() }
     }
 
     /// Brings the record to where the handler looks, and says where that is.
-    async fn bring(&self, thing: &ThingName, tables: Tables) -> String {
+    pub(crate) async fn bring(&self, thing: &ThingName, tables: Tables) -> String {
         match tables {
             Tables::Own => self.table.clone(),
             Tables::OfTheStack => {
@@ -168,7 +170,7 @@ pub(crate) struct Alerts {
 
 /// The stories on records of their own, or on the stack's.
 pub(crate) const fn alerts(tables: Tables) -> [Alerts; 2] {
-    let end = "soil-alerts: a thing with a rule and two states retires, and a message is none";
+    let end = "soil-alerts: a thing with a rule, two states and a past retires, and a message is none";
     [
         Alerts { name: "soil-alerts: a thing of a type is registered", end: false, tables },
         Alerts { name: end, end: true, tables },
@@ -244,14 +246,14 @@ impl Scenario for Alerts {
 
 impl AlertsWorld {
     fn scope(&self) -> AttributeValue {
-        AttributeValue::S(format!("thing/{}", self.thing))
+        AttributeValue::S(format!("thing:{}", self.thing))
     }
 
     async fn write_rows(&self) {
         let text = |text: &str| AttributeValue::S(text.to_owned());
         let put = self.tables.put_item().table_name(&self.config.rules_table).item("scope", self.scope());
         put.item("thingType", text("balcony")).send().await.unwrap();
-        for path in ["humidity", "battery"] {
+        for path in ["humidity", "battery", "#episode#1598536072677#humidity"] {
             let put = self.tables.put_item().table_name(&self.config.states_table);
             put.item("thing", text(self.thing.as_str())).item("rule", text(path)).send().await.unwrap();
         }

@@ -4,7 +4,10 @@ use loam_kit::Stack;
 use loam_kit::wiretap::{Scenario, Wiretap, calls_table, distinct};
 
 use crate::soil_sweep::Tables;
-use crate::{catalog, catalog_routes, erasures, event_relay, jitr, onboarding, presence, soil_alerts, telemetry};
+use crate::{
+    catalog, catalog_routes, erasures, event_relay, jitr, onboarding, presence, soil_alerts, soil_alerts_routes,
+    sync_invoke, telemetry, telemetry_routes,
+};
 
 /// The table of a story's delivery, with the stack's own names for its resources.
 async fn table_of(story: &impl Scenario) -> String {
@@ -70,12 +73,30 @@ async fn a_soil_message_costs_these_calls() {
 }
 
 #[tokio::test]
+async fn a_route_of_soil_alerts_costs_these_calls() {
+    let mut tables = String::new();
+    for story in &soil_alerts_routes::STORIES {
+        tables.extend([story.name(), "\n", &table_of(story).await, "\n"]);
+    }
+    assert_eq!(tables, include_str!("figures/soil-alerts-routes.txt"));
+}
+
+#[tokio::test]
 async fn a_batch_of_telemetry_costs_these_calls() {
     let mut tables = String::new();
     for story in &telemetry::STORIES {
         tables.extend([story.name(), "\n", &table_of(story).await, "\n"]);
     }
     assert_eq!(tables, include_str!("figures/telemetry.txt"));
+}
+
+#[tokio::test]
+async fn a_route_of_telemetry_costs_these_calls() {
+    let mut tables = String::new();
+    for story in &telemetry_routes::STORIES {
+        tables.extend([story.name(), "\n", &table_of(story).await, "\n"]);
+    }
+    assert_eq!(tables, include_str!("figures/telemetry-routes.txt"));
 }
 
 #[tokio::test]
@@ -117,6 +138,16 @@ async fn an_event_of_presence_costs_these_calls() {
         tables.extend([story.name(), "\n", &without_names(&table_of(story).await), "\n"]);
     }
     assert_eq!(tables, include_str!("figures/presence.txt"));
+}
+
+#[tokio::test]
+async fn a_call_of_a_device_costs_these_calls() {
+    let stage = sync_invoke::Stage::new().await;
+    let mut tables = String::new();
+    for story in &stage.stories() {
+        tables.extend([story.name(), "\n", &without_names(&table_of(story).await), "\n"]);
+    }
+    assert_eq!(tables, include_str!("figures/sync-invoke.txt"));
 }
 
 /// The names of things are paths of the data plane, and new in each run: their digits are left out.

@@ -8,7 +8,10 @@ use serde_json::Value;
 
 use crate::jitr_api::Routes;
 use crate::soil_sweep::{Silence, Tables};
-use crate::{catalog, catalog_routes, erasures, event_relay, jitr, onboarding, presence, soil_alerts, telemetry};
+use crate::{
+    catalog, catalog_routes, erasures, event_relay, jitr, onboarding, presence, soil_alerts, soil_alerts_routes,
+    sync_invoke, telemetry, telemetry_routes,
+};
 
 /// The calls of a story without faults.
 async fn calls_of<S: Scenario>(story: &S) -> Vec<Call> {
@@ -82,6 +85,15 @@ async fn soil_alerts_may_do_exactly_what_it_does() {
 }
 
 #[tokio::test]
+async fn the_routes_of_soil_alerts_may_do_exactly_what_they_do() {
+    let mut calls = Vec::new();
+    for story in &soil_alerts_routes::STORIES {
+        calls.extend(calls_of(story).await);
+    }
+    assert_exact_but("SoilAlertsApi", &calls, makes_the_key_of_cursors);
+}
+
+#[tokio::test]
 async fn the_sweep_may_do_exactly_what_it_does() {
     assert_exact("SoilAlertsSweep", &calls_of(&Silence(Tables::OfTheStack)).await);
 }
@@ -94,6 +106,15 @@ async fn telemetry_may_do_exactly_what_it_does() {
     }
     calls.extend(calls_of(&erasures::Series(Tables::OfTheStack)).await);
     assert_exact("Telemetry", &calls);
+}
+
+#[tokio::test]
+async fn telemetrys_routes_may_do_exactly_what_they_do() {
+    let mut calls = Vec::new();
+    for story in &telemetry_routes::STORIES {
+        calls.extend(calls_of(story).await);
+    }
+    assert_exact_but("TelemetryApi", &calls, makes_the_key_of_cursors);
 }
 
 #[tokio::test]
@@ -150,6 +171,21 @@ async fn presence_delayed_may_do_exactly_what_it_does() {
 #[tokio::test]
 async fn presence_api_may_do_exactly_what_it_does() {
     assert_exact_but("PresenceApi", &of_presence(presence::By::Api).await, makes_the_key_of_cursors);
+}
+
+/// What the session for answers may: the broker checks it, and sync-invoke's own tests show that nothing more is granted.
+fn is_of_the_session(unused: &str) -> bool {
+    ["iot:Connect", "iot:Subscribe", "iot:Receive"].iter().any(|action| unused.starts_with(action))
+}
+
+#[tokio::test]
+async fn sync_invoke_may_do_exactly_what_it_does() {
+    let stage = sync_invoke::Stage::new().await;
+    let mut calls = Vec::new();
+    for story in &stage.stories() {
+        calls.extend(calls_of(story).await);
+    }
+    assert_exact_but("SyncInvoke", &calls, is_of_the_session);
 }
 
 #[tokio::test]

@@ -16,8 +16,11 @@ mod jitr_api;
 mod onboarding;
 mod presence;
 mod soil_alerts;
+mod soil_alerts_routes;
 mod soil_sweep;
+mod sync_invoke;
 mod telemetry;
+mod telemetry_routes;
 mod things;
 
 use std::time::Duration;

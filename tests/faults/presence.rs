@@ -1,16 +1,20 @@
 //! presence: who connected, who left, a last will, the end of a thing, and the routes.
 
+use std::collections::BTreeSet;
+
 use aws_sdk_iotdataplane::primitives::Blob;
 use http_body_util::BodyExt as _;
 use loam_domain::{CertificateId, ThingName, Timestamp};
 use loam_http::Call;
 use loam_kit::wiretap::Scenario;
-use loam_kit::{DeadLetterQueue, Stack, api_event, now, rule_event, unique_thing};
+use loam_kit::{DeadLetterQueue, Stack, api_event, now, rule_event, seed_membership, unique_thing};
 use loam_runtime::{BatchItem, Invocation};
 use loam_things::{Registration, RetirementOrder, Things};
 use presence::{Api, ApiConfig, Config, Handler, Known, Store};
 use serde_json::{Value, json};
 
+use crate::erasures::Records;
+use crate::soil_sweep::Tables;
 use crate::{survives_crashes, survives_strain};
 
 /// What comes in.
@@ -30,6 +34,10 @@ pub(crate) enum Comes {
     Retiring,
     /// A request of an operator, by what follows the thing in its path.
     Request(&'static str, &'static str),
+    /// A request of a viewer, likewise.
+    Viewed(&'static str, &'static str),
+    /// A request of somebody who is no member, likewise.
+    Tried(&'static str, &'static str),
 }
 
 /// By which function it comes.
@@ -44,6 +52,7 @@ pub(crate) enum By {
 }
 
 /// A story: what came before, and what comes now.
+#[derive(Clone, Copy)]
 pub(crate) struct Story {
     name: &'static str,
     pub(crate) by: By,
@@ -51,15 +60,25 @@ pub(crate) struct Story {
     /// Whether the thing is ours.
     ours: bool,
     comes: Comes,
+    /// Where the record of a thing that retires lies.
+    tables: Tables,
+}
+
+impl Story {
+    /// The same, where the deployed saga does not hear that the thing retires.
+    fn unheard(&self) -> Self {
+        let tables = if matches!(self.comes, Retiring) { Tables::Own } else { self.tables };
+        Self { tables, ..*self }
+    }
 }
 
 const fn story(name: &'static str, by: By, before: &'static [Comes], comes: Comes) -> Story {
-    Story { name, by, before, ours: true, comes }
+    Story { name, by, before, ours: true, comes, tables: Tables::OfTheStack }
 }
 
-use Comes::{Broken, BrokenWill, Connected, Disconnected, Request, Retiring, Will};
+use Comes::{Broken, BrokenWill, Connected, Disconnected, Request, Retiring, Tried, Viewed, Will};
 
-pub(crate) const STORIES: [Story; 14] = [
+pub(crate) const STORIES: [Story; 18] = [
     story("connected for the first time", By::Rule, &[], Connected(1)),
     story("connected again before it was missed", By::Rule, &[Connected(1)], Connected(2)),
     story("connected, told twice", By::Rule, &[Connected(1)], Connected(1)),
@@ -74,6 +93,10 @@ pub(crate) const STORIES: [Story; 14] = [
     story("GET presence of a thing that never connected", By::Api, &[], Request("presence", "")),
     story("GET presence?live=true repairs", By::Api, &[Connected(1)], Request("presence", "?live=true")),
     story("GET presence/history, a page of one", By::Api, &[Connected(1)], Request("presence/history", "?limit=1")),
+    story("GET presence: a viewer", By::Api, &[Connected(1)], Viewed("presence", "")),
+    story("GET presence?live=true: a viewer repairs", By::Api, &[Connected(1)], Viewed("presence", "?live=true")),
+    story("GET presence/history: a viewer", By::Api, &[Connected(1)], Viewed("presence/history", "")),
+    story("GET presence: a stranger", By::Api, &[Connected(1)], Tried("presence", "")),
 ];
 
 /// One run's world.
@@ -88,9 +111,8 @@ pub(crate) struct World {
     dead_letters: DeadLetterQueue,
 }
 
-/// What is left after a run: what the table and the shadow say, what was told, what was refused, whether presence must
-/// still acknowledge a retirement. The shadow of a thing that retires is not looked at: the deployed saga deletes it, and
-/// acknowledges for itself, in its own time.
+/// What is left after a run: what the table and the shadow say, what was told, what was refused, and which capabilities
+/// must still acknowledge a retirement.
 #[derive(Debug, PartialEq)]
 pub(crate) struct Left {
     known: Option<(bool, i64, Option<String>)>,
@@ -98,7 +120,7 @@ pub(crate) struct Left {
     shadow: Option<bool>,
     told: Vec<&'static str>,
     refused: Vec<String>,
-    awaited: Option<bool>,
+    awaited: Option<BTreeSet<String>>,
 }
 
 impl World {
@@ -122,7 +144,7 @@ impl World {
             BrokenWill => self.rule(&format!("lwt/{}", self.thing), &json!({"connected": false})),
             Retiring => json!({"id": format!("{}.3", self.thing), "type": "thing.retiring",
                 "thing": self.thing.as_str(), "at": self.at.as_millis(), "epoch": 1, "data": {}}),
-            Request(..) => Value::Null,
+            Request(..) | Viewed(..) | Tried(..) => Value::Null,
         }
     }
 
@@ -135,7 +157,12 @@ impl World {
     async fn deliver(&self, by: By, comes: Comes) -> Result<(), String> {
         let invocation = Invocation { request_id: "fault".to_owned(), now: now() };
         match (by, comes) {
-            (By::Api, Request(path, query)) => self.request(path, query).await,
+            (By::Api, Request(path, query)) => self.request("operator", &["operators"], path, query).await,
+            (By::Api, Viewed(path, query)) => self.request(self.thing.as_str(), &[], path, query).await,
+            (By::Api, Tried(path, query)) => match self.request("stranger", &[], path, query).await {
+                Err(problem) if problem.starts_with("404") => Ok(()),
+                other => other,
+            },
             (By::Queue, comes) => {
                 let item = BatchItem { message_id: "1".to_owned(), body: self.event(comes).to_string() };
                 let again =
@@ -148,10 +175,10 @@ impl World {
         }
     }
 
-    async fn request(&self, path: &str, query: &str) -> Result<(), String> {
+    async fn request(&self, user: &str, groups: &[&str], path: &str, query: &str) -> Result<(), String> {
         let route = format!("GET /v1/things/{{thing}}/{path}");
         let path = format!("/v1/things/{}/{path}{query}", self.thing);
-        let event = api_event(&route, &path, "operator", &["operators"], None);
+        let event = api_event(&route, &path, user, groups, None);
         let call = Call { request_id: "fault".to_owned(), now: now(), deadline: now().plus_millis(29_000) };
         let router = presence::routes().with_state(self.api.clone().unwrap());
         let response = loam_http::answer(router.into(), serde_json::from_value(event).unwrap(), call).await;
@@ -160,28 +187,28 @@ impl World {
         let body = String::from_utf8_lossy(&body);
         if status.is_success() && !body.contains(r#""live":"unknown""#) { Ok(()) } else { Err(format!("{status}")) }
     }
+}
 
-    async fn registered(&self) {
-        let id = |first: &str| CertificateId::parse(&format!("{first:0<64}")).unwrap();
-        let certificate = id(self.thing.as_str().rsplit('-').next().unwrap());
-        let registration = Registration {
-            certificate: certificate.clone(),
-            ca_id: id("ca"),
-            thing_type: None,
-            groups: [].into(),
-            attributes: [].into(),
-            initial_desired: None,
-            max_devices: None,
-        };
-        self.things.register(&self.thing, registration, now()).await.unwrap();
-        self.things.certificate_activated(&self.thing, &certificate, now()).await.unwrap();
-    }
+async fn registered(things: &Things, thing: &ThingName) {
+    let id = |first: &str| CertificateId::parse(&format!("{first:0<64}")).unwrap();
+    let certificate = id(thing.as_str().rsplit('-').next().unwrap());
+    let registration = Registration {
+        certificate: certificate.clone(),
+        ca_id: id("ca"),
+        thing_type: None,
+        groups: [].into(),
+        attributes: [].into(),
+        initial_desired: None,
+        max_devices: None,
+    };
+    things.register(thing, registration, now()).await.unwrap();
+    things.certificate_activated(thing, &certificate, now()).await.unwrap();
+}
 
-    async fn begin_retirement(&self) {
-        let awaiting = ["onboarding".to_owned(), "presence".to_owned()].into();
-        let order = RetirementOrder { by: "fault".to_owned(), awaiting, expected_version: None };
-        self.things.begin_retirement(&self.thing, order, now()).await.unwrap();
-    }
+async fn begin_retirement(things: &Things, thing: &ThingName) {
+    let awaiting = ["onboarding".to_owned(), "presence".to_owned()].into();
+    let order = RetirementOrder { by: "fault".to_owned(), awaiting, expected_version: None };
+    things.begin_retirement(thing, order, now()).await.unwrap();
 }
 
 impl Scenario for Story {
@@ -201,35 +228,46 @@ impl Scenario for Story {
         };
         let (logical, name) =
             if self.by == By::Rule { ("Presence", "presence") } else { ("PresenceDelayed", "presence-delayed") };
-        let (admin, (function, config)) = (stack.admin().await, of(logical));
-        let config = config.unwrap();
+        let (admin, thing, (function, config)) = (stack.admin().await, unique_thing("fault"), of(logical));
+        let mut config = config.unwrap();
+        let records = Records::beside(&config.truth.things_table).await;
+        if self.ours {
+            registered(&records.things, &thing).await;
+            config.truth.things_table = records.bring(&thing, self.tables).await;
+        }
         let api = stack.function("PresenceApi");
         let api_config = ApiConfig::from_lookup(&|name| api.variable(name)).unwrap();
         let mut world = World {
             // What came before comes straight, and by the administrator.
             handler: Handler::new(&admin, &config, name),
             api: Some(Api::new(&admin, api_config.clone())),
-            thing: unique_thing("fault"),
+            thing,
             at: now().plus_millis(-600_000),
             rows: Store::new(&admin, config.truth.presence_table.clone(), config.truth.history_days),
             things: Things::new(&admin, config.truth.things_table.clone()),
             shadows: aws_sdk_iotdataplane::Client::new(&admin),
             dead_letters: DeadLetterQueue::new(&admin, stack.output("PresenceDeadLetters")),
         };
-        if self.ours {
-            world.registered().await;
-        }
         for comes in self.before {
             world.deliver(By::Rule, *comes).await?;
         }
         if matches!(self.comes, Retiring) {
-            world.begin_retirement().await;
+            begin_retirement(&records.things, &world.thing).await;
+            records.bring(&world.thing, self.tables).await;
         }
         if let Request(path @ "presence/history", query) = self.comes {
             // The key of cursors is made once in a stack's life: now, if nobody did before.
-            world.request(path, query).await?;
+            world.request("operator", &["operators"], path, query).await?;
         }
-        world.handler = Handler::new(&stack.role_of(&function, endpoint).await, &config, name);
+        if let Viewed(..) = self.comes {
+            // A person has the name of the thing that they see.
+            seed_membership(&stack, world.thing.as_str(), &world.thing, "viewer", 1).await;
+        }
+        let caller = match self.tables {
+            Tables::Own => stack.admin_through(endpoint).await,
+            Tables::OfTheStack => stack.role_of(&function, endpoint).await,
+        };
+        world.handler = Handler::new(&caller, &config, name);
         world.api = Some(Api::new(&stack.role_of(api, endpoint).await, api_config));
         Ok(world)
     }
@@ -248,10 +286,9 @@ impl Scenario for Story {
             }
             Known::Nothing | Known::Erased => None,
         };
-        let page = world.rows.history(&world.thing, None, 100, now()).await.unwrap();
+        let page = world.rows.history(&world.thing, None, 100, None, now()).await.unwrap();
         let record = world.things.get(&world.thing).await.unwrap();
-        let awaited = record.and_then(|record| record.retirement).map(|left| left.awaiting.contains("presence"));
-        let shadow = if awaited.is_none() { shadow(&world.shadows, &world.thing).await } else { None };
+        let awaited = record.and_then(|record| record.retirement).map(|left| left.awaiting);
         let texts = world.dead_letters.texts().await;
         let letters = texts.iter().filter(|text| text.contains(world.thing.as_str()));
         let code = |text: &String| serde_json::from_str::<Value>(text).unwrap().get("code").unwrap().to_string();
@@ -260,7 +297,7 @@ impl Scenario for Story {
         Ok(Left {
             known,
             erased,
-            shadow,
+            shadow: shadow(&world.shadows, &world.thing).await,
             told: page.events.iter().rev().map(|event| event.kind.as_str()).collect(),
             refused,
             awaited,
@@ -277,13 +314,13 @@ async fn shadow(client: &aws_sdk_iotdataplane::Client, thing: &ThingName) -> Opt
 #[tokio::test]
 async fn a_crash_at_any_call_changes_nothing_in_the_end() {
     for story in &STORIES {
-        survives_crashes(story).await;
+        survives_crashes(&story.unheard()).await;
     }
 }
 
 #[tokio::test]
 async fn throttling_and_failures_at_any_call_never_make_a_wrong_success() {
     for story in &STORIES {
-        survives_strain(story).await;
+        survives_strain(&story.unheard()).await;
     }
 }

@@ -1,10 +1,14 @@
 //! soil-alerts: a message of a device, in both modes.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use aws_sdk_dynamodb::types::AttributeValue;
 use loam_domain::{ThingName, Timestamp};
 use loam_kit::wiretap::Scenario;
 use loam_kit::{DeadLetterQueue, Inbox, Stack, now, reading, rule_event, unique_thing};
 use loam_runtime::Invocation;
+use loam_things::LifeCycle;
+use loam_things::twins::{Notes, RecordView, Twin};
 use serde_json::{Value, json};
 use soil_alerts::{AlertFailure, Config, Handler};
 
@@ -16,16 +20,19 @@ pub(crate) struct Story {
     mode: &'static str,
     /// The rows of the rules' table: scope (`{thing}` stands for the thing's name), attribute, value.
     rules: &'static [(&'static str, &'static str, &'static str)],
+    /// The groups that the thing is in, likewise.
+    groups: &'static [&'static str],
     /// Messages that were dealt with before, by humidity.
     before: &'static [f64],
     message: fn(Timestamp) -> Value,
 }
 
-pub(crate) const STORIES: [Story; 6] = [
+pub(crate) const STORIES: [Story; 8] = [
     Story {
         name: "classic: a batch with a dry and a bad reading",
         mode: "classic",
         rules: &[],
+        groups: &[],
         before: &[],
         message: |at| json!([reading("Balcony", &json!(20), at), {"name": "Balcony"}]),
     },
@@ -33,6 +40,7 @@ pub(crate) const STORIES: [Story; 6] = [
         name: "smart: a dry reading opens an episode",
         mode: "smart",
         rules: &[],
+        groups: &[],
         before: &[],
         message: |at| reading("Balcony", &json!(20), at),
     },
@@ -40,6 +48,7 @@ pub(crate) const STORIES: [Story; 6] = [
         name: "smart: a moist reading ends it",
         mode: "smart",
         rules: &[],
+        groups: &[],
         before: &[20.0],
         message: |at| reading("Balcony", &json!(50), at),
     },
@@ -47,16 +56,37 @@ pub(crate) const STORIES: [Story; 6] = [
         name: "smart: a batch opens and ends an episode under a type's rule",
         mode: "smart",
         rules: &[
-            ("thing/{thing}", "thingType", "pot-{thing}"),
-            ("type/pot-{thing}", "rules", r#"[{"path":"humidity","threshold":60,"noDataSeconds":600}]"#),
+            ("thing:{thing}", "thingType", "pot-{thing}"),
+            ("type:pot-{thing}", "rules", r#"[{"path":"humidity","threshold":60,"noDataSeconds":600}]"#),
         ],
+        groups: &[],
         before: &[],
         message: |at| json!([reading("Balcony", &json!(50), at), reading("Balcony", &json!(70), at.plus_millis(1))]),
+    },
+    Story {
+        name: "smart: a dry reading under the rule of one of two groups, and of a type",
+        mode: "smart",
+        rules: &[
+            ("thing:{thing}", "thingType", "pot-{thing}"),
+            ("group:b-{thing}", "rules", r#"[{"path":"humidity","threshold":60}]"#),
+        ],
+        groups: &["a-{thing}", "b-{thing}"],
+        before: &[],
+        message: |at| reading("Balcony", &json!(50), at),
+    },
+    Story {
+        name: "smart: a dry reading of a thing in a group without rules is only remembered",
+        mode: "smart",
+        rules: &[],
+        groups: &["a-{thing}"],
+        before: &[20.0],
+        message: |at| reading("Balcony", &json!(19), at),
     },
     Story {
         name: "smart: a message that is no JSON",
         mode: "smart",
         rules: &[],
+        groups: &[],
         before: &[],
         message: |_| json!("humidity=20"),
     },
@@ -64,6 +94,7 @@ pub(crate) const STORIES: [Story; 6] = [
         name: "smart: a moist reading is only remembered",
         mode: "smart",
         rules: &[],
+        groups: &[],
         before: &[],
         message: |at| reading("Balcony", &json!(50), at),
     },
@@ -81,12 +112,14 @@ pub(crate) struct World {
     states: String,
 }
 
-/// What is left after a run: the distinct notices, the alarm's status, notices that still wait, the distinct refusals.
+/// What is left after a run: the distinct notices, the alarm's status, notices that still wait, episodes that are over, the
+/// distinct refusals.
 #[derive(Debug, PartialEq)]
 pub(crate) struct Left {
     notices: Vec<(String, String)>,
     status: Option<String>,
     waiting: usize,
+    past: usize,
     refused: Vec<String>,
 }
 
@@ -108,6 +141,10 @@ impl Scenario for Story {
         let (thing, admin, at) = (unique_thing("fault"), stack.admin().await, now());
         let table = aws_sdk_dynamodb::Client::new(&admin);
         self.write_rules(&table, &config.alerts.rules_table, &thing).await;
+        if !self.groups.is_empty() {
+            let groups = self.groups.iter().map(|group| group.replace("{thing}", thing.as_str()));
+            put_twin(&table, &config.alerts.twins_table, &thing, groups.collect()).await;
+        }
         let handler = Handler::new(&stack.role_of(function, endpoint).await, &config);
         let invocation = Invocation { request_id: "fault".to_owned(), now: at };
         for (index, humidity) in (1_i64..).zip(self.before) {
@@ -143,7 +180,7 @@ impl Scenario for Story {
         [notices.sort(), refused.sort()].into_iter().for_each(drop);
         notices.dedup();
         refused.dedup();
-        Ok(Left { notices, status, waiting, refused })
+        Ok(Left { notices, status, waiting, past: world.past().await, refused })
     }
 }
 
@@ -157,7 +194,40 @@ impl Story {
     }
 }
 
+/// The catalog's row of a thing that is in these groups.
+pub(crate) async fn put_twin(
+    table: &aws_sdk_dynamodb::Client,
+    twins: &str,
+    thing: &ThingName,
+    groups: BTreeSet<String>,
+) {
+    let record = RecordView {
+        version: 1,
+        epoch: 1,
+        state: LifeCycle::Active,
+        thing_type: None,
+        groups: BTreeSet::new(),
+        attributes: BTreeMap::new(),
+        registered_at: now(),
+        told: BTreeMap::new(),
+        capabilities: None,
+        firmware: None,
+    };
+    let notes = Notes { groups, ..Notes::default() };
+    let twin = Twin { thing: thing.clone(), version: 1, record, shadow: None, presence: None, notes };
+    table.put_item().table_name(twins).set_item(Some(twin.item().unwrap())).send().await.unwrap();
+}
+
 impl World {
+    async fn past(&self) -> usize {
+        let query = self.table.query().table_name(&self.states).consistent_read(true);
+        let query = query.key_condition_expression("thing = :thing AND begins_with(#rule, :past)");
+        let query = query.expression_attribute_names("#rule", "rule");
+        let query = query.expression_attribute_values(":thing", AttributeValue::S(self.thing.to_string()));
+        let query = query.expression_attribute_values(":past", AttributeValue::S("#episode#".to_owned()));
+        query.send().await.unwrap().items().len()
+    }
+
     async fn stored(&self) -> (Option<String>, usize) {
         let get = self.table.get_item().table_name(&self.states).consistent_read(true);
         let get = get.key("thing", AttributeValue::S(self.thing.to_string()));

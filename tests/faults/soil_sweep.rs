@@ -86,7 +86,7 @@ impl Scenario for Silence {
 async fn write_rule(table: &aws_sdk_dynamodb::Client, rules: &str, thing: &ThingName) {
     let text = |text: &str| AttributeValue::S(text.to_owned());
     let rule = r#"[{"path":"humidity","threshold":35,"noDataSeconds":60}]"#;
-    let (own, of_type) = (format!("thing/{thing}"), format!("type/silent-{thing}"));
+    let (own, of_type) = (format!("thing:{thing}"), format!("type:silent-{thing}"));
     let put = table.put_item().table_name(rules).item("scope", text(&own));
     put.item("thingType", text(&format!("silent-{thing}"))).send().await.unwrap();
     table.put_item().table_name(rules).item("scope", text(&of_type)).item("rules", text(rule)).send().await.unwrap();
@@ -99,7 +99,8 @@ async fn speak_once(
     at: Timestamp,
 ) -> Result<(), AlertFailure> {
     let queue = Stack::deployed().function("SoilAlerts").variable("DEAD_LETTERS_URL").unwrap();
-    let config = Config { alerts: config.clone(), mode: Mode::Smart, dead_letters_url: queue };
+    let (alerts, mode) = (config.clone(), Mode::Smart);
+    let config = Config { alerts, mode, history_days: 90, dead_letters_url: queue };
     let payload = reading("Balcony", &json!(50), at).to_string();
     let invocation = Invocation { request_id: "first".to_owned(), now: at };
     Handler::new(admin, &config).handle(rule_event(thing, payload.as_bytes(), at), &invocation).await

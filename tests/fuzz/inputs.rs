@@ -12,7 +12,7 @@ use serde_json::Value;
 const LONGEST: usize = 2_000;
 
 /// Good inputs of parsers that no sample event holds.
-const MORE: [&str; 8] = [
+const MORE: [&str; 11] = [
     r#"{"path":"humidity","threshold":35}"#,
     r#"{"path":"a.b","direction":"above","threshold":5,"clear":4.5,"breaches":2,"of":3,"clears":2,"reminderSeconds":60,"cooldownSeconds":1,"noDataSeconds":60,"enabled":false}"#,
     r#"{"id":"t1.7","type":"thing.active","thing":"t1","at":1598536072677,"epoch":1,"data":{"certificateId":"0"}}"#,
@@ -20,6 +20,9 @@ const MORE: [&str; 8] = [
     r#"{"keptBy":"telemetry","code":"too-late","detail":"","indexes":[0,2],"keptAt":-1,"event":null}"#,
     "device/soilSensor1/devicePayload",
     "device/t1/sensor/air/v1",
+    r#"{"current":{"state":{"desired":{"a":1},"reported":{"humidity":20.5}},"version":10},"timestamp":1598536072}"#,
+    r#"{"version":11,"timestamp":1598536072}"#,
+    r#"-tags.room,friendlyName,-properties.reported.humidity"#,
     r#"{"name":"s","humidity":"20","timeStampEpoch":1598536072677,"battery":3.3,"nested":{"a":[1,{"b":-2e5}]}}"#,
 ];
 

@@ -98,4 +98,6 @@ each_parser! {
     nothing_breaks_the_parser_of_certificates: 7,
     nothing_breaks_the_parser_of_certificate_events: 8,
     nothing_breaks_the_parser_of_stream_records: 9,
+    nothing_breaks_the_parser_of_the_catalogs_news: 10,
+    nothing_breaks_the_parsers_of_a_lists_parameters: 11,
 }

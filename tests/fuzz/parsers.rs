@@ -1,7 +1,13 @@
 //! The parsers, each with what must hold of all that it understands.
 
+use std::cmp::Ordering;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use catalog::event::{Message as News, Source};
+use catalog::order::{Order, Place};
+use catalog::paths::{Path, only};
+use catalog::search::Search;
 use event_relay::event::Told;
 use jitr::certificate::{Authority, Certificate};
 use jitr::checks::flaws;
@@ -23,7 +29,7 @@ pub(crate) struct Parser {
 
 const RECEIVED: Timestamp = Timestamp::from_millis(1_598_536_072_700);
 
-pub(crate) const PARSERS: [Parser; 10] = [
+pub(crate) const PARSERS: [Parser; 12] = [
     Parser { name: "device-message", parse: device_message },
     Parser { name: "readings", parse: readings },
     Parser { name: "measure", parse: measure },
@@ -34,6 +40,8 @@ pub(crate) const PARSERS: [Parser; 10] = [
     Parser { name: "certificate", parse: certificate },
     Parser { name: "certificate-event", parse: certificate_event },
     Parser { name: "stream-record", parse: stream_record },
+    Parser { name: "catalog-news", parse: catalog_news },
+    Parser { name: "list-parameters", parse: list_parameters },
 ];
 
 /// The input is the event itself, or else its payload; what comes out are the payload's very bytes.
@@ -173,6 +181,51 @@ fn stream_record(input: &[u8]) -> bool {
     })
     .count()
         > 0
+}
+
+/// The input is a message of the catalog's queue, or else the document of a shadow, or its end. A shadow that ended holds
+/// nothing, and none is of a time to come.
+fn catalog_news(input: &[u8]) -> bool {
+    let text = String::from_utf8_lossy(input).into_owned();
+    let of_shadow = |topic| event(&format!("$aws/things/t1/shadow/{topic}"), input).to_string();
+    let mut good = false;
+    for body in [text, of_shadow("update/documents"), of_shadow("delete/accepted")] {
+        let Ok(News::News(thing, source)) = News::parse(&body) else { continue };
+        assert!(ThingName::parse(thing.as_str()).is_ok());
+        if let Source::Shadow(shadow) = source {
+            assert!(!shadow.deleted || (shadow.desired.is_empty() && shadow.reported.is_empty()));
+            let told: Value = serde_json::from_str(&body).unwrap();
+            let ahead = shadow.at.as_millis().saturating_sub(told["receivedAt"].as_i64().unwrap());
+            assert!(ahead <= 300_000, "{ahead}");
+        }
+        good = true;
+    }
+    good
+}
+
+/// What may stand in the parameters of a list of things: a search finds the name that it is, an order puts a thing at its
+/// own place, a field is shown as itself.
+fn list_parameters(input: &[u8]) -> bool {
+    let text = String::from_utf8_lossy(input);
+    let thing = json!({"deviceId": "t1", "friendlyName": text, "tags": {"a": 1}, "properties": {"reported": {}}});
+    let mut good = false;
+    for piece in text.split(['"', ':']) {
+        if let Ok(search) = Search::parse(piece) {
+            assert!(search.finds(piece), "{piece:?} does not find itself");
+        }
+        if let Ok(order) = Order::parse(piece) {
+            let place = order.place(&ThingName::parse("t1").unwrap(), &thing);
+            let sealed: Place = serde_json::from_str(&serde_json::to_string(&place).unwrap()).unwrap();
+            assert_eq!(order.compare(&place, &sealed), Ordering::Equal);
+            good = true;
+        }
+        if let Ok(field) = Path::parse(piece) {
+            let shown = only(&thing, std::slice::from_ref(&field));
+            assert_eq!(field.value(&shown), field.value(&thing));
+            good = true;
+        }
+    }
+    good
 }
 
 fn event(topic: &str, payload: &[u8]) -> Value {

@@ -5,7 +5,7 @@ use loam_device::{Event, Options, QoS};
 use loam_kit::{Inbox, eventually, now, reading};
 use serde_json::{Value, json};
 
-use crate::newcomers::{Member, Newcomers, hears};
+use crate::newcomers::{Item, Member, Newcomers, hears};
 
 fn is_refused(event: &Event) -> bool {
     matches!(event, Event::ConnectionRefused { .. })
@@ -55,7 +55,7 @@ async fn a_device_that_is_revoked_while_connected_is_out_and_stays_out() {
 }
 
 /// Everything that the stack keeps of a thing, by place: how many items.
-async fn kept(world: &Newcomers, thing: &str, certificate: &str) -> Vec<(&'static str, usize)> {
+async fn kept(world: &Newcomers, thing: &str, certificate: &str, group: &str) -> Vec<(&'static str, usize)> {
     let things = world.iot.describe_thing().thing_name(thing).send().await;
     let name = loam_domain::ThingName::parse(thing).unwrap();
     let (series, latest) = (format!("{thing}#humidity"), thing);
@@ -64,6 +64,11 @@ async fn kept(world: &Newcomers, thing: &str, certificate: &str) -> Vec<(&'stati
         ("certificate", usize::from(world.status(certificate).await.is_some())),
         ("shadow", usize::from(world.shadow(&name).await.is_object())),
         ("catalog", world.items("IotCatalogTable", "clientId", thing).await.len()),
+        (
+            "twin with its tags",
+            world.items("TwinsTable", "thing", thing).await.iter().filter(|twin| is_tagged(twin)).count(),
+        ),
+        ("place in a group", world.items("GroupsTable", "group", group).await.len() - 1),
         (
             "presence",
             world
@@ -79,14 +84,36 @@ async fn kept(world: &Newcomers, thing: &str, certificate: &str) -> Vec<(&'stati
     ]
 }
 
+/// Whether people wrote a tag on it, and the projection knows its shadow and its connection.
+fn is_tagged(twin: &Item) -> bool {
+    let notes = twin["notes"].as_s().unwrap();
+    notes.contains("shed") && twin.contains_key("shadow") && twin.contains_key("presence")
+}
+
+/// Puts the thing into a group of its own, and a tag on it; the group's name.
+async fn is_filed(world: &Newcomers, thing: &str) -> String {
+    let group = format!("group-of-{thing}");
+    let tags = json!({"tags": {"room": "shed"}, "friendlyName": "Old one"});
+    for (method, path, body) in [
+        ("PUT", format!("/v1/groups/{group}"), Some(json!({}))),
+        ("PUT", format!("/v1/groups/{group}/things/{thing}"), None),
+        ("PATCH", format!("/v1/things/{thing}"), Some(tags)),
+    ] {
+        let answer = world.operator.send(method, &path, &[], body.as_ref()).await;
+        assert!((200..300).contains(&answer.status), "{method} {path}: {}", answer.body);
+    }
+    group
+}
+
 #[tokio::test]
 async fn a_retired_thing_leaves_nothing_behind_and_never_comes_back() {
     let world = Newcomers::new(&json!({"enabled": true})).await;
     let Member { thing, made, device, mut events } = world.onboarded("old").await;
     let sent = reading(thing.as_str(), &json!(20), now()).to_string();
     device.publish(&format!("device/{thing}/devicePayload"), sent, QoS::AtLeastOnce).await.unwrap();
+    let group = is_filed(&world, thing.as_str()).await;
     eventually("everybody keeps something of it", async || {
-        let kept = kept(&world, thing.as_str(), &made.certificate).await;
+        let kept = kept(&world, thing.as_str(), &made.certificate, &group).await;
         kept.iter().all(|(_, count)| *count > 0).then_some(())
     })
     .await;
@@ -97,7 +124,7 @@ async fn a_retired_thing_leaves_nothing_behind_and_never_comes_back() {
     device.power_off().await;
     let life = world.is_in_state(&thing, "retired").await;
     assert_eq!(life["history"]["items"][0]["type"], "thing.retired");
-    let kept = kept(&world, thing.as_str(), &made.certificate).await;
+    let kept = kept(&world, thing.as_str(), &made.certificate, &group).await;
     assert!(kept.iter().all(|(_, count)| *count == 0), "{kept:?}");
 
     let notices = Inbox::open(&world.admin, world.stack.output("EventsTopic"), thing.as_str()).await;
@@ -116,4 +143,8 @@ async fn a_retired_thing_leaves_nothing_behind_and_never_comes_back() {
     })
     .await;
     assert_eq!(world.life(&thing).await["record"]["state"], "retired");
+    let listed = world.operator.get(&format!("/v1/things?filter=deviceId%20%3D%20'{thing}'&count=true")).await.json();
+    assert_eq!((&listed["count"], &listed["items"]), (&json!(0), &json!([])), "nothing brought its twin back");
+    let group = world.operator.get(&format!("/v1/groups/{group}")).await.json();
+    assert_eq!((&group["members"], &group["things"]["items"]), (&json!(0), &json!([])));
 }

@@ -4,6 +4,7 @@
 mod authorization;
 mod comings_and_goings;
 mod device_policy;
+mod invoke;
 mod joining;
 mod leaving;
 mod newcomers;

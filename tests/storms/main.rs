@@ -4,6 +4,7 @@
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a panic is how a test fails")]
 #![expect(clippy::print_stdout, reason = "the figures of a run are its result")]
 
+mod catalog;
 mod descriptions;
 mod events;
 mod kinds;

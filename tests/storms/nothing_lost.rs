@@ -18,17 +18,18 @@ use telemetry::point::{HOUR_MILLIS, Metric};
 use telemetry::{Span, Store};
 use tokio::task::JoinSet;
 
+use crate::catalog::catalog_loses_nothing;
 use crate::line::{LAMBDA, Line, Policy, QUEUE, Tally};
 
 /// The readings of a fleet: which thing's, when, how moist; and the fleet.
-struct Fleet {
-    things: Vec<ThingName>,
+pub(crate) struct Fleet {
+    pub(crate) things: Vec<ThingName>,
     hour: Timestamp,
-    readings: Arc<Vec<(usize, i64, usize)>>,
+    pub(crate) readings: Arc<Vec<(usize, i64, usize)>>,
 }
 
 impl Fleet {
-    fn new(everyday: usize) -> Self {
+    pub(crate) fn new(everyday: usize) -> Self {
         let count = number_of("LOAM_STORM_EVENTS", everyday);
         let (things, mut chance) = ((count / 50).clamp(5, 40), Chance::new(13));
         let readings = (0_i64..).take(count).map(|at| (chance.number(0, things - 1), at * 500, chance.number(20, 50)));
@@ -41,7 +42,7 @@ impl Fleet {
     }
 
     /// Other things that measure the same.
-    fn twin(&self) -> Self {
+    pub(crate) fn twin(&self) -> Self {
         let things = self.things.iter().map(|_| unique_thing("twin")).collect();
         Self { things, hour: self.hour, readings: self.readings.clone() }
     }
@@ -62,7 +63,7 @@ impl Fleet {
 }
 
 /// One function: how it is handed events, and where it keeps what.
-trait Target: Clone + Send + Sync + 'static {
+pub(crate) trait Target: Clone + Send + Sync + 'static {
     const POLICY: Policy;
 
     /// Delivers events; gives the places of those that failed.
@@ -104,7 +105,7 @@ fn invocation() -> Invocation {
 }
 
 /// Hands all events to instances of the function until each is dealt with or given up.
-async fn work_off<T: Target>(target: &T, events: &Arc<Vec<Value>>, wiretap: Option<Arc<Wiretap>>) -> Tally {
+pub(crate) async fn work_off<T: Target>(target: &T, events: &Arc<Vec<Value>>, wiretap: Option<Arc<Wiretap>>) -> Tally {
     let line = Arc::new(Line::new(events.len(), T::POLICY));
     let mut instances = JoinSet::new();
     for _ in 0..T::POLICY.instances {
@@ -147,7 +148,13 @@ fn failure_record(function: &str, event: &Value) -> Value {
 }
 
 /// The end of a storm: what was sent is applied or lies in the queue.
-async fn assert_none_lost(function: &str, fleet: &Fleet, tally: &Tally, queue: &DeadLetterQueue, began: Instant) {
+pub(crate) async fn assert_none_lost(
+    function: &str,
+    fleet: &Fleet,
+    tally: &Tally,
+    queue: &DeadLetterQueue,
+    began: Instant,
+) {
     let (sent, Tally { applied, retried, given_up }) = (fleet.readings.len(), tally);
     let (kept, took) = (fleet.letters(queue).await, began.elapsed().as_secs_f64());
     println!("figure: storm {function}: {sent} sent, {applied} applied, {kept} kept, {retried} retries, {took:.1} s");
@@ -157,7 +164,7 @@ async fn assert_none_lost(function: &str, fleet: &Fleet, tally: &Tally, queue: &
 }
 
 /// Replays until nothing is left and `state` is `expected`; says how often.
-async fn replay_until<S: PartialEq + std::fmt::Debug>(
+pub(crate) async fn replay_until<S: PartialEq + std::fmt::Debug>(
     fleet: &Fleet,
     queue: &DeadLetterQueue,
     expected: &[S],
@@ -196,11 +203,12 @@ async fn open_episodes(inbox: &Inbox) -> usize {
     distinct("opened") - distinct("recovered")
 }
 
-/// One test for both: a replay drains all queues of the stack, also those in which the other one still counts.
+/// One test for all: a replay drains all queues of the stack, also those in which another one still counts.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn nothing_is_lost_while_the_store_fails_and_a_replay_ends_where_no_failure_would() {
     Box::pin(soil_alerts_loses_nothing()).await;
     Box::pin(telemetry_loses_nothing()).await;
+    Box::pin(catalog_loses_nothing()).await;
 }
 
 async fn soil_alerts_loses_nothing() {

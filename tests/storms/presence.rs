@@ -145,7 +145,7 @@ const WILLS: [PayloadKind; 8] = [
 ];
 
 /// The topic of events may bring what is none.
-fn no_events(chance: &mut Chance, thing: &ThingName) -> Value {
+pub(crate) fn no_events(chance: &mut Chance, thing: &ThingName) -> Value {
     let mut event = json!({"id": format!("{thing}.1"), "type": "thing.retiring", "thing": thing.as_str(), "at": 7,
         "epoch": 1, "data": {}});
     let wrong = [

@@ -106,8 +106,12 @@ pub(crate) enum Soak {
     Histories,
     /// 1,000,000 inputs for each parser
     Fuzz,
+    /// Lists and searches of a fleet of 10,000 things and of 100,000, and of a member of 1,000: time, cost, how they grow
+    Fleet,
     /// 10,000 events for each function while the store fails; 100 broken messages of each kind
     Storm,
+    /// 10,000 calls of devices, 100 cuts, freezes of the function's own process
+    Invoke,
     /// All of these
     All,
 }

@@ -32,7 +32,7 @@ struct Piece {
     needs_local_aws: bool,
 }
 
-const PIECES: [Piece; 8] = [
+const PIECES: [Piece; 11] = [
     Piece {
         what: Soak::Fuzz,
         title: "fuzz: the parsers of messages, rules and letters",
@@ -56,10 +56,10 @@ const PIECES: [Piece; 8] = [
     },
     Piece {
         what: Soak::Histories,
-        title: "histories: telemetry's decision",
+        title: "histories: telemetry's decision and the catalog's",
         tests: &["--lib", "--", "histories"],
-        // Each of its properties takes an eighth of the cases.
-        variables: &[("PROPTEST_CASES", "80000")],
+        // Each of telemetry's properties takes an eighth of the cases.
+        variables: &[("PROPTEST_CASES", "80000"), ("LOAM_HISTORIES", "10000")],
         needs_local_aws: false,
     },
     Piece {
@@ -78,9 +78,23 @@ const PIECES: [Piece; 8] = [
     },
     Piece {
         what: Soak::Histories,
-        title: "histories: telemetry and presence on the real store",
+        title: "histories: telemetry, presence and the catalog on the real store",
         tests: &["--test", "handler", "--", "histories"],
         variables: &[("LOAM_STORE_HISTORIES", "10000"), ("LOAM_PATIENCE_SECONDS", "120")],
+        needs_local_aws: true,
+    },
+    Piece {
+        what: Soak::Fleet,
+        title: "fleet: lists and searches of 10,000 things",
+        tests: &["--test", "fleet"],
+        variables: &[("LOAM_FLEET", "10000")],
+        needs_local_aws: true,
+    },
+    Piece {
+        what: Soak::Fleet,
+        title: "fleet: lists and searches of 100,000 things",
+        tests: &["--test", "fleet"],
+        variables: &[("LOAM_FLEET", "100000")],
         needs_local_aws: true,
     },
     Piece {
@@ -92,6 +106,13 @@ const PIECES: [Piece; 8] = [
             ("LOAM_MALFORMED_PER_KIND", "100"),
             ("LOAM_PATIENCE_SECONDS", "1800"),
         ],
+        needs_local_aws: true,
+    },
+    Piece {
+        what: Soak::Invoke,
+        title: "invoke: calls of devices, cuts, freezes",
+        tests: &["--test", "handler", "--", "process::", "no_answer_is_ever", "connection_ended_between"],
+        variables: &[("LOAM_INVOKE_CALLS", "10000"), ("LOAM_INVOKE_CUTS", "100"), ("LOAM_INVOKE_FREEZES", "3")],
         needs_local_aws: true,
     },
 ];
@@ -204,7 +225,7 @@ mod tests {
 
     #[test]
     fn every_kind_of_long_test_has_a_piece() {
-        for what in [Soak::Histories, Soak::Fuzz, Soak::Storm] {
+        for what in [Soak::Histories, Soak::Fuzz, Soak::Fleet, Soak::Storm, Soak::Invoke] {
             assert!(PIECES.iter().any(|piece| piece.what == what), "{what:?}");
         }
         assert!(PIECES.iter().all(|piece| piece.what != Soak::All));

@@ -102,14 +102,17 @@ impl Lab<'_> {
         let request = Request {
             target: Target::parse(&self.config.prefix, thing, method).unwrap(),
             request: number.to_string(),
+            id: None,
             budget: Duration::from_secs(10),
+            response_budget: Duration::from_secs(10),
             connect_budget: Duration::ZERO,
             ends_on_malformed: true,
         };
-        match invoker.call(&request).await.outcome {
-            Outcome::Answered(answer) => answer.response.is_some_and(|raw| raw.get() == format!("\"{number}\"")),
-            outcome => nobody && matches!(outcome, Outcome::NotConnected),
+        let outcome = invoker.call(&request).await.outcome;
+        if let Outcome::Answered(answer) = &outcome {
+            return answer.response.as_ref().is_some_and(|raw| raw.get() == format!("\"{number}\""));
         }
+        nobody && matches!(outcome, Outcome::NotConnected)
     }
 
     /// A device that hears itself: client, broker, client. A call is two such ways.

@@ -2,7 +2,7 @@
 //!
 //! A call comes on `{thing}/{method}/{prefix}/{id}` as `{"timestamp","request","id"}`, and is answered on
 //! `{prefix}/{id}/{thing}/{method}/ack` as `{"id","response"?,"status"?}`. AWS delivers at least once, and may deliver late:
-//! a device refuses what is older than its caller waits, and answers a call that it remembers from memory, so that a
+//! a device refuses what is older than its caller waits, and answers a call that it remembers as it did before, so that a
 //! method never runs twice.
 
 mod call;

@@ -62,17 +62,24 @@ pub async fn serve(
                 Err(RecvError::Closed) => return Ok(tally),
             },
             Some(message) = async { match &mut subscribed { Some(calls) => calls.recv().await, None => None } } => message,
-            Some(()) = replies.next(), if !replies.is_empty() => continue,
+            Some(done) = replies.next(), if !replies.is_empty() => {
+                if let Some((id, answer)) = done {
+                    memory.answered(id, answer);
+                }
+                continue;
+            }
         };
         match judge(device.thing(), &message, &mut memory) {
             Ok((call, Seen::New)) => {
                 tally.calls += 1;
                 tracing::info!(thing.name = device.thing(), call.id = call.id, "call");
-                replies.push(send(device, methods(&call)));
+                replies.push(send(device, call.id.clone(), methods(&call)));
             }
             Ok((call, Seen::Before)) => {
                 tally.repeats += 1;
                 tracing::info!(thing.name = device.thing(), call.id = call.id, "call known already");
+                let answer = memory.answer(&call.id);
+                replies.push(send(device, call.id, answer.into_iter().collect()));
             }
             Err(why) => {
                 tally.refused += 1;
@@ -88,12 +95,15 @@ fn judge(thing: &str, message: &Message, memory: &mut Memory) -> Result<(Call, S
     Ok((call, seen))
 }
 
-/// An answer whose connection is lost is not sent again: by then its caller may wait no more, and asks anew.
-async fn send(device: &Device, replies: Vec<Reply>) {
+/// Sends what a call is answered, and tells its id and the first answer. An answer whose connection is lost is not sent
+/// again: by then its caller may wait no more, and asks anew.
+async fn send(device: &Device, id: String, replies: Vec<Reply>) -> Option<(String, Reply)> {
+    let first = replies.first().cloned();
     for reply in replies {
         tokio::time::sleep(reply.after).await;
         if let Err(error) = device.publish(&reply.topic, reply.payload, QoS::AtLeastOnce).await {
             tracing::warn!(thing.name = device.thing(), code = error.code(), "answer not sent");
         }
     }
+    Some((id, first?))
 }

@@ -26,6 +26,9 @@ pub enum Refused {
     /// A message is no event of the topic `Events`.
     #[error("{}: {}", self.code(), self.detail())]
     NotAnEvent,
+    /// A document's time is still to come.
+    #[error("{}: {}", self.code(), self.detail())]
+    FromTheFuture,
     /// What would be known of the thing does not fit into a row.
     #[error("{}: {}", self.code(), self.detail())]
     TwinTooLarge,
@@ -39,6 +42,7 @@ impl Refused {
             Self::Message(refusal) => refusal.code.as_str(),
             Self::NotADocument => "not-a-shadow-document",
             Self::NotAnEvent => "not-an-event",
+            Self::FromTheFuture => "from-the-future",
             Self::TwinTooLarge => "twin-too-large",
         }
     }
@@ -54,6 +58,7 @@ impl Refused {
             Self::NotAnEvent => {
                 "expected id, type, thing, at and epoch of an event; a presence's id ends in a version".to_owned()
             }
+            Self::FromTheFuture => "expected a timestamp in seconds that is past, as AWS IoT's are".to_owned(),
             Self::TwinTooLarge => format!("the thing's row would have more than {MAX_TWIN_BYTES} bytes"),
         }
     }
@@ -164,7 +169,7 @@ mod tests {
 
     #[test]
     fn every_refusal_begins_with_its_code() {
-        for refused in [Refused::NotADocument, Refused::NotAnEvent, Refused::TwinTooLarge] {
+        for refused in [Refused::NotADocument, Refused::NotAnEvent, Refused::FromTheFuture, Refused::TwinTooLarge] {
             assert_eq!(refused.to_string(), format!("{}: {}", refused.code(), refused.detail()));
         }
     }

@@ -10,6 +10,9 @@ use serde_json::{Map, Value, json};
 
 use crate::error::Refused;
 
+/// How far a document's time may be ahead of the rule's: both are clocks of AWS.
+const MAX_AHEAD_MILLIS: i64 = 5 * 60 * 1000;
+
 /// A message, understood.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Message {
@@ -100,18 +103,20 @@ fn news(thing: &str, source: impl FnOnce() -> Result<Source, Refused>) -> Result
 fn document(message: &RuleMessage) -> Result<Source, Refused> {
     let Documents { current: Document { state, version }, timestamp } = read(message)?;
     let (desired, reported) = (state.desired.unwrap_or_default(), state.reported.unwrap_or_default());
-    let at = seconds(timestamp);
+    let at = time(timestamp, message)?;
     Ok(Source::Shadow(ShadowView { version, at, deleted: false, desired, reported }))
 }
 
 fn deletion(message: &RuleMessage) -> Result<Source, Refused> {
     let Deleted { version, timestamp } = read(message)?;
-    let at = seconds(timestamp);
+    let at = time(timestamp, message)?;
     Ok(Source::Shadow(ShadowView { version, at, deleted: true, desired: Map::new(), reported: Map::new() }))
 }
 
-const fn seconds(timestamp: i64) -> Timestamp {
-    Timestamp::from_millis(timestamp.saturating_mul(1000))
+/// The document's own time, in seconds. One that is still to come would go before all documents until then.
+fn time(timestamp: i64, message: &RuleMessage) -> Result<Timestamp, Refused> {
+    let at = Timestamp::from_millis(timestamp.saturating_mul(1000));
+    if at.millis_since(message.received_at) > MAX_AHEAD_MILLIS { Err(Refused::FromTheFuture) } else { Ok(at) }
 }
 
 fn read<T: DeserializeOwned>(message: &RuleMessage) -> Result<T, Refused> {
@@ -163,7 +168,8 @@ mod tests {
 
     fn of_rule(topic: &str, payload: &Value) -> Result<Message, Refused> {
         let payload = STANDARD.encode(payload.to_string());
-        Message::parse(&json!({"payload": payload, "topic": topic, "clientId": "t1", "receivedAt": 7}).to_string())
+        let received = 1_517_000_000_500_i64;
+        Message::parse(&json!({"payload": payload, "topic": topic, "receivedAt": received}).to_string())
     }
 
     fn of_event(kind: &str, id: &str, data: &Value) -> Result<Message, Refused> {
@@ -192,6 +198,21 @@ mod tests {
         let payload = json!({"version": 11, "timestamp": 1_517_000_001});
         let shadow = shadow(of_rule("$aws/things/t1/shadow/delete/accepted", &payload).unwrap());
         assert!(shadow.deleted && shadow.version == 11 && shadow.desired.is_empty() && shadow.reported.is_empty());
+    }
+
+    #[test]
+    fn a_document_is_at_most_five_minutes_ahead_of_the_rule() {
+        let of = |timestamp: i64| {
+            let document = json!({"current": {"version": 1}, "timestamp": timestamp});
+            let end = json!({"version": 1, "timestamp": timestamp});
+            let of = |topic: &str, payload| of_rule(&format!("$aws/things/t1/shadow/{topic}"), payload).map(|_| ());
+            (of("update/documents", &document), of("delete/accepted", &end))
+        };
+        assert_eq!(of(1_517_000_300), (Ok(()), Ok(())));
+        for ahead in [1_517_000_301, 4_102_444_800, i64::MAX] {
+            assert_eq!(of(ahead), (Err(Refused::FromTheFuture), Err(Refused::FromTheFuture)), "{ahead}");
+        }
+        assert_eq!(of(i64::MIN), (Ok(()), Ok(())));
     }
 
     #[test]

@@ -130,6 +130,10 @@ impl Worker {
             return false;
         }
         let Some(twin) = next(&world.thing, before.as_ref(), &self.news) else { return true };
+        // The first row of a thing is written together with the condition that the thing stays.
+        if before.is_none() && world.retires.is_some_and(|retires| world.record >= retires) && world.row.is_none() {
+            return true;
+        }
         let same = world.row.as_ref().map(|row| row.version) == before.as_ref().map(|before| before.version);
         if same {
             world.row = Some(twin);
@@ -189,17 +193,15 @@ fn at_random(chance: &mut Chance, history: &[Told]) -> (Option<Twin>, usize) {
             workers.swap_remove(at);
         }
     }
-    // `thing.retired` comes after all others; it takes what was made between the reading of a record and the erasure.
-    if world.retires.is_some() {
-        world.row = None;
-    }
     (world.seen(), deaths)
 }
 
 #[test]
+#[expect(clippy::print_stdout, reason = "the figures of a run are its result")]
 fn every_history_ends_as_if_it_had_come_in_order() {
     let (mut deaths, mut erased) = (0, 0);
-    for seed in 0..number_of("LOAM_HISTORIES", 2_000_u64) {
+    let played = number_of("LOAM_HISTORIES", 2_000_u64);
+    for seed in 0..played {
         let mut chance = Chance::new(number_of("LOAM_SEED", 0_u64) + seed);
         let history = history(&mut chance);
         let expected = in_order(&history);
@@ -208,5 +210,6 @@ fn every_history_ends_as_if_it_had_come_in_order() {
         deaths += died;
         erased += usize::from(expected.is_none());
     }
+    println!("figure: catalog histories: {played} played, {deaths} deaths, {erased} erased, 0 end elsewhere");
     assert!(deaths > 0 && erased > 0, "{deaths} deaths, {erased} erased");
 }

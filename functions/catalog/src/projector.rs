@@ -40,10 +40,11 @@ impl Projector {
     /// The projection between the tables of `config`.
     #[must_use]
     pub fn new(sdk: &SdkConfig, config: &Config) -> Self {
+        let things = Things::new(sdk, config.things_table.clone());
         Self {
-            store: Store::new(sdk, config.twins_table.clone(), config.groups_table.clone()),
+            store: Store::new(sdk, config.twins_table.clone(), config.groups_table.clone(), things.clone()),
             twins: Twins::new(sdk, config.twins_table.clone()),
-            things: Things::new(sdk, config.things_table.clone()),
+            things,
         }
     }
 
@@ -71,6 +72,7 @@ impl Projector {
             }
             match self.store.put(&twin).await? {
                 Saved::Yes => return Ok(Projected::Changed),
+                Saved::Ended => return Ok(Projected::NotOurs),
                 Saved::Lost | Saved::NoGroup => tries = wait_after(tries).await?,
             }
         }

@@ -1,7 +1,7 @@
 //! Friendly names, searched without regard to case or accents.
 
 use unicode_normalization::UnicodeNormalization as _;
-use unicode_normalization::char::is_combining_mark;
+use unicode_normalization::char::canonical_combining_class;
 
 /// The longest search, in characters.
 pub const MAX_SEARCH: usize = 128;
@@ -40,8 +40,15 @@ impl Search {
 /// brings (`ℌ`). Source: Unicode Standard, sections 3.11 and 5.18.
 #[must_use]
 pub fn fold(text: &str) -> String {
-    let letters = one_case(text.chars()).nfkd().filter(|letter| !is_combining_mark(*letter));
+    let letters = one_case(text.chars()).nfkd().filter(|letter| !is_accent(*letter));
     one_case(letters).collect()
+}
+
+/// A mark that stands over, under or in its letter. The vowel signs of the Indian scripts (class 0) and what joins their
+/// letters (class 9) are marks, too, but as much of a word as its letters are.
+/// Source: Unicode Standard, section 4.3, "Combining Classes".
+fn is_accent(letter: char) -> bool {
+    !matches!(canonical_combining_class(letter), 0 | 9)
 }
 
 /// Capitals, which make two letters of one `ß`, and small letters of those.
@@ -78,6 +85,13 @@ mod tests {
         ] {
             assert!(finds(search, name), "{search} in {name}");
         }
+    }
+
+    #[test]
+    fn a_vowel_sign_is_no_accent() {
+        assert!(finds("पानी", "पानी की टंकी"));
+        assert!(!finds("पाना", "पानी की टंकी") && !finds("पन", "पानी"));
+        assert!(finds("กา", "ก่า"), "a tone mark is an accent");
     }
 
     #[test]

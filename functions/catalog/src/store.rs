@@ -8,6 +8,7 @@ use aws_config::SdkConfig;
 use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
 use aws_sdk_dynamodb::types::{AttributeValue, CancellationReason, Delete, Put, TransactWriteItem, Update};
 use loam_domain::ThingName;
+use loam_things::Things;
 use loam_things::twins::Twin;
 
 use crate::CatalogFailure;
@@ -22,6 +23,7 @@ pub struct Store {
     pub(crate) client: aws_sdk_dynamodb::Client,
     pub(crate) twins: String,
     pub(crate) groups: String,
+    things: Things,
 }
 
 /// What became of a write.
@@ -33,6 +35,8 @@ pub enum Saved {
     Lost,
     /// There is no such static group.
     NoGroup,
+    /// The thing retires, or is retired: it gets no row any more.
+    Ended,
 }
 
 /// The row that was read is still there.
@@ -41,23 +45,29 @@ const SAME: &str = "#version = :version";
 impl Store {
     /// The tables of these names.
     #[must_use]
-    pub fn new(sdk: &SdkConfig, twins: String, groups: String) -> Self {
-        Self { client: aws_sdk_dynamodb::Client::new(sdk), twins, groups }
+    pub fn new(sdk: &SdkConfig, twins: String, groups: String, things: Things) -> Self {
+        Self::of(aws_sdk_dynamodb::Client::new(sdk), twins, groups, things)
     }
 
-    /// Writes a twin if the row still has the version before; version 1: if there is no row.
+    /// The same, on a client that is there already.
+    #[must_use]
+    pub const fn of(client: aws_sdk_dynamodb::Client, twins: String, groups: String, things: Things) -> Self {
+        Self { client, twins, groups, things }
+    }
+
+    /// Writes a twin if the row still has the version before; version 1: if there is no row, and the thing stays.
     ///
     /// # Errors
-    /// [`CatalogFailure::NotWritten`].
+    /// [`CatalogFailure`].
     pub async fn put(&self, twin: &Twin) -> Result<Saved, CatalogFailure> {
+        if is_new(twin) {
+            return self.transact(self.with_birth(twin, vec![])?).await;
+        }
         let put = self.client.put_item().table_name(&self.twins).set_item(Some(twin.item()?));
-        let put = match twin.version {
-            0 | 1 => put.condition_expression("attribute_not_exists(thing)"),
-            version => put
-                .condition_expression(SAME)
-                .expression_attribute_names("#version", "version")
-                .expression_attribute_values(":version", number(version - 1)),
-        };
+        let put = put
+            .condition_expression(SAME)
+            .expression_attribute_names("#version", "version")
+            .expression_attribute_values(":version", number(twin.version - 1));
         match put.send().await {
             Ok(_) => Ok(Saved::Yes),
             Err(error)
@@ -81,11 +91,25 @@ impl Store {
             .condition_expression("attribute_exists(#group) AND attribute_not_exists(#filter)");
         let count = count.expression_attribute_names("#group", "group").expression_attribute_names("#filter", "filter");
         let items = vec![
-            TransactWriteItem::builder().put(self.put_of(twin)?).build(),
             TransactWriteItem::builder().update(count.build()?).build(),
             TransactWriteItem::builder().put(member).build(),
         ];
-        self.transact(items).await
+        self.transact(self.with_birth(twin, items)?).await
+    }
+
+    /// The write of a twin before `others`; behind them the condition that a thing that gets its first row stays. Without
+    /// it, who read the record before the thing retired could bring back what was erased meanwhile.
+    fn with_birth(
+        &self,
+        twin: &Twin,
+        others: Vec<TransactWriteItem>,
+    ) -> Result<Vec<TransactWriteItem>, CatalogFailure> {
+        let mut items = vec![TransactWriteItem::builder().put(self.put_of(twin)?).build()];
+        items.extend(others);
+        if is_new(twin) {
+            items.push(self.things.stays(&twin.thing)?);
+        }
+        Ok(items)
     }
 
     /// Writes a twin together with its going from a static group.
@@ -147,11 +171,12 @@ impl Store {
     }
 
     async fn transact(&self, items: Vec<TransactWriteItem>) -> Result<Saved, CatalogFailure> {
+        let birth = items.iter().position(|item| item.condition_check.is_some());
         match self.client.transact_write_items().set_transact_items(Some(items)).send().await {
             Ok(_) => Ok(Saved::Yes),
             Err(error) => match error.as_service_error() {
                 Some(TransactWriteItemsError::TransactionCanceledException(cancelled)) => {
-                    saved(cancelled.cancellation_reasons())
+                    saved(cancelled.cancellation_reasons(), birth)
                 }
                 _ => Err(CatalogFailure::NotTransacted(Box::new(error))),
             },
@@ -159,23 +184,31 @@ impl Store {
     }
 }
 
-/// What a cancelled transaction's reasons mean. The first write is the twin's; the only other condition is the group's.
+/// What a cancelled transaction's reasons mean. The first write is the twin's, the one at `birth` says whether the thing
+/// stays; the only other condition is the group's.
 /// Source: DynamoDB API reference, `TransactWriteItems`, "Cancellation reason codes".
-fn saved(reasons: &[CancellationReason]) -> Result<Saved, CatalogFailure> {
-    let (mut lost, mut no_group) = (false, false);
+fn saved(reasons: &[CancellationReason], birth: Option<usize>) -> Result<Saved, CatalogFailure> {
+    let (mut lost, mut no_group, mut ended) = (false, false, false);
     for (at, reason) in reasons.iter().enumerate() {
         match (reason.code().unwrap_or("None"), at) {
             ("None", _) => {}
             ("ConditionalCheckFailed", 0) | ("TransactionConflict", _) => lost = true,
+            ("ConditionalCheckFailed", at) if Some(at) == birth => ended = true,
             ("ConditionalCheckFailed", _) => no_group = true,
             (other, _) => return Err(CatalogFailure::Cancelled { reason: other.to_owned() }),
         }
     }
-    match (lost, no_group) {
-        (true, _) => Ok(Saved::Lost),
-        (false, true) => Ok(Saved::NoGroup),
-        (false, false) => Err(CatalogFailure::Cancelled { reason: "no reason".to_owned() }),
+    match (lost, ended, no_group) {
+        (true, _, _) => Ok(Saved::Lost),
+        (false, true, _) => Ok(Saved::Ended),
+        (false, false, true) => Ok(Saved::NoGroup),
+        (false, false, false) => Err(CatalogFailure::Cancelled { reason: "no reason".to_owned() }),
     }
+}
+
+/// Whether it has no row yet.
+const fn is_new(twin: &Twin) -> bool {
+    twin.version <= 1
 }
 
 /// Lets the faster ones pass: up to 20 ms after the first try, twice that after each further one, at most 640 ms.
@@ -214,7 +247,19 @@ mod tests {
 
     fn of(codes: &[&str]) -> Result<Saved, CatalogFailure> {
         let reasons: Vec<_> = codes.iter().map(|code| CancellationReason::builder().code(*code).build()).collect();
-        saved(&reasons)
+        saved(&reasons, None)
+    }
+
+    #[test]
+    fn a_thing_that_retires_gets_no_row_and_a_rival_is_looked_at_first() {
+        let of = |codes: &[&str]| {
+            let reasons: Vec<_> = codes.iter().map(|code| CancellationReason::builder().code(*code).build()).collect();
+            saved(&reasons, Some(codes.len() - 1)).unwrap()
+        };
+        assert_eq!(of(&["None", "ConditionalCheckFailed"]), Saved::Ended);
+        assert_eq!(of(&["ConditionalCheckFailed", "ConditionalCheckFailed"]), Saved::Lost);
+        assert_eq!(of(&["None", "ConditionalCheckFailed", "None", "ConditionalCheckFailed"]), Saved::Ended);
+        assert_eq!(of(&["None", "ConditionalCheckFailed", "None", "None"]), Saved::NoGroup);
     }
 
     #[test]

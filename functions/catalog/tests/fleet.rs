@@ -74,6 +74,9 @@ async fn write_all(sdk: &SdkConfig, table: &str, items: impl Iterator<Item = Has
     futures_util::stream::iter(batches).buffer_unordered(8).collect::<Vec<()>>().await;
 }
 
+/// The largest fleet of which all pages are asked for.
+const LARGEST_WHOLE: u64 = 10_000;
+
 struct Fleet {
     router: Router,
     size: usize,
@@ -127,8 +130,30 @@ impl Fleet {
         }
         millis.sort_unstable();
         let (read, middle) = (&last["read"], millis[rounds / 2]);
-        println!("| {:>7} | {what:<48} | {middle:>6} | {:>7} | {:>8} |", self.size, read["things"], read["units"]);
+        self.tell(what, middle, &read["things"], &read["units"]);
         last["count"].as_u64().unwrap()
+    }
+
+    /// All pages of 500, one after the other: prints the time and what was read, and answers how many things they hold.
+    async fn whole(&self, what: &str, operator: bool) -> u64 {
+        let (began, mut cursor, mut found) = (Instant::now(), String::new(), 0);
+        let (mut things, mut units) = (0, 0.0);
+        loop {
+            let page = self.list(operator, &format!("limit=500{cursor}")).await;
+            found += page["items"].as_array().unwrap().len() as u64;
+            things += page["read"]["things"].as_u64().unwrap();
+            units += page["read"]["units"].as_f64().unwrap();
+            match page["cursor"].as_str() {
+                Some(next) => cursor = format!("&cursor={next}"),
+                None => break,
+            }
+        }
+        self.tell(what, began.elapsed().as_millis(), &json!(things), &json!(units));
+        found
+    }
+
+    fn tell(&self, what: &str, millis: u128, things: &Value, units: &Value) {
+        println!("figure: fleet of {:>6}: {what:<42} {millis:>7} ms {things:>8} read {units:>9} units", self.size);
     }
 }
 
@@ -136,19 +161,23 @@ impl Fleet {
 async fn a_fleet_is_listed_filtered_and_searched_whatever_its_size() {
     let fleet = Fleet::of(number_of("LOAM_FLEET", 400)).await;
     let (size, own) = (fleet.size as u64, fleet.size.min(1_000) as u64);
-    println!("|  things | request                                          |     ms | read    | units    |");
     let dry = "filter=properties.reported.humidity%20%3C%2035%20AND%20tags.room%20%3D%203&count=true";
-    assert_eq!(fleet.measured("a member: a page of 50", false, "count=true").await, own);
+    assert_eq!(fleet.measured("a member: first page of 50", false, "count=true").await, own);
     assert_eq!(fleet.measured("a member: a filter", false, dry).await, own / 10);
     assert_eq!(
         fleet
-            .measured("a member: a search, by friendly name", false, "search=KUCHE&sort=friendlyName&count=true")
+            .measured("a member: search by friendly name, sorted", false, "search=KUCHE&sort=friendlyName&count=true")
             .await,
         own / 100
     );
-    assert_eq!(fleet.measured("the fleet: a page of 50", true, "count=true").await, size);
+    assert_eq!(fleet.measured("the fleet: first page of 50", true, "count=true").await, size);
     assert_eq!(fleet.measured("the fleet: a filter", true, dry).await, size / 10);
-    assert_eq!(fleet.measured("the fleet: a search", true, "search=KUCHE&count=true").await, size / 100);
+    assert_eq!(fleet.measured("the fleet: search by friendly name", true, "search=KUCHE&count=true").await, size / 100);
+    assert_eq!(fleet.whole("a member: whole list, pages of 500", false).await, own);
+    // Each page reads the fleet: what all pages of a large one cost is a page's cost by their number.
+    if size <= LARGEST_WHOLE {
+        assert_eq!(fleet.whole("the fleet: whole list, pages of 500", true).await, size);
+    }
     let page = fleet.list(true, "limit=3&sort=-deviceId&fields=deviceId").await;
     let names: Vec<_> = (1..=3).map(|back| json!({"deviceId": twin(fleet.size - back).thing})).collect();
     assert_eq!(page["items"], Value::from(names));

@@ -1,6 +1,10 @@
 //! The projection and the routes against the local AWS, under the functions' own roles.
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a panic is how a test fails")]
+#![expect(clippy::print_stdout, reason = "the figures of a run are its result")]
 
+mod histories;
+mod races;
+mod refusals;
 mod world;
 
 use std::collections::BTreeSet;
@@ -91,6 +95,10 @@ async fn a_member_lists_searches_sorts_and_pages_their_own_things() {
     assert_eq!(searched.names(), own(&[0, 1]));
     assert_eq!(searched.json()["items"][0], json!({"deviceId": worlds[0].thing, "friendlyName": "Küche 1"}));
     assert_eq!(pages(&world, Who::User(&user), "sort=friendlyName&limit=2").await, own(&[3, 2, 4, 0, 1]));
+    worlds[4].member(&user, "viewer").await;
+    worlds[2].member(&user, "owner").await;
+    let by_role = pages(&world, Who::User(&user), "sort=-role,-friendlyName&limit=2&fields=role").await;
+    assert_eq!(by_role, own(&[4, 2, 1, 0, 3]));
 }
 
 /// All names on all pages.
@@ -192,26 +200,6 @@ async fn bad_input_is_refused_with_its_place() {
     ] {
         assert_eq!(world.list(Who::User("nobody"), query).await.code(), (400, code.to_owned()), "{query}");
     }
-}
-
-#[tokio::test]
-async fn a_cursor_is_good_for_its_caller_and_its_query_alone() {
-    let world = World::new("cursor").await;
-    let (one, other) = (unique_thing("user").to_string(), unique_thing("user").to_string());
-    for each in [&world, &world.another("cursor").await] {
-        each.deliver([each.shadow(1, &json!({}))]).await;
-        each.member(&one, "viewer").await;
-        each.member(&other, "viewer").await;
-    }
-    let first = world.list(Who::User(&one), "?limit=1").await;
-    let cursor = first.json()["cursor"].as_str().unwrap().to_owned();
-    assert_eq!(world.list(Who::User(&one), &format!("?limit=1&cursor={cursor}")).await.status, 200);
-    let refused = (400, "invalid-cursor".to_owned());
-    assert_eq!(world.list(Who::User(&other), &format!("?limit=1&cursor={cursor}")).await.code(), refused);
-    assert_eq!(world.list(Who::User(&one), &format!("?limit=2&cursor={cursor}")).await.code(), refused);
-    assert_eq!(world.list(Who::Operator, &format!("?limit=1&cursor={cursor}")).await.code(), refused);
-    let cut = &cursor[..cursor.len() - 2];
-    assert_eq!(world.list(Who::User(&one), &format!("?limit=1&cursor={cut}")).await.code(), refused);
 }
 
 #[tokio::test]

@@ -5,9 +5,7 @@ use std::time::Duration;
 use aws_config::SdkConfig;
 use loam_dead_letters::DeadLetters;
 use loam_domain::{CertificateId, Timestamp};
-use loam_runtime::{BatchItem, Failure as _, Invocation, KeptEvent, diagnostic};
-use serde_json::Value as Json;
-use tokio::task::JoinSet;
+use loam_runtime::{BatchItem, Invocation, KeptEvent, each_message};
 use tokio::time::Instant;
 
 use crate::connections::Connections;
@@ -75,24 +73,11 @@ impl Handler {
     /// [`JitrFailure::BrokeOff`]: the whole batch comes again.
     pub async fn handle(&self, batch: Vec<BatchItem>, invocation: &Invocation) -> Result<Vec<String>, JitrFailure> {
         let (messages, started) = (batch.len(), Instant::now());
-        let mut waiting = batch.into_iter();
-        let (mut running, mut failed) = (JoinSet::new(), Vec::new());
-        loop {
-            while running.len() < AT_ONCE
-                && let Some(item) = waiting.next()
-            {
-                let (handler, invocation) = (self.clone(), invocation.clone());
-                running.spawn(async move {
-                    let came = Box::pin(handler.one(&item, &invocation, started)).await;
-                    (item.message_id, came)
-                });
-            }
-            let Some(done) = running.join_next().await else { break };
-            if let (message_id, Err(failure)) = done? {
-                log(&failure);
-                failed.push(message_id);
-            }
-        }
+        let work = |item| {
+            let (handler, invocation) = (self.clone(), invocation.clone());
+            async move { Box::pin(handler.one(&item, &invocation, started)).await }
+        };
+        let failed = each_message(batch, AT_ONCE, work).await?;
         tracing::info!(messages, failed = failed.len(), "batch of certificates done");
         Ok(failed)
     }
@@ -125,15 +110,7 @@ impl Handler {
         let text = bad.to_string();
         let detail = text.strip_prefix(bad.code()).map_or(text.as_str(), |text| text.trim_start_matches(": "));
         tracing::warn!(code = bad.code(), detail, refused = 1, "refused and kept");
-        let letter = KeptEvent {
-            kept_by: NAME.to_owned(),
-            code: bad.code().to_owned(),
-            detail: detail.to_owned(),
-            indexes: vec![],
-            kept_at: now,
-            event: serde_json::from_str(&item.body).unwrap_or_else(|_| Json::String(item.body.clone())),
-        };
-        self.dead_letters.keep(&letter).await?;
+        self.dead_letters.keep(&KeptEvent::of_body(NAME, bad.code(), detail, &item.body, now)).await?;
         metrics::counter!("Refused").increment(1);
         Ok(())
     }
@@ -147,11 +124,4 @@ impl Handler {
             tracing::info!(code, ca.id = ca_id.as_str(), "certificates of this CA are left alone");
         }
     }
-}
-
-/// A message that comes again does not fail the invocation, so it is logged here and not at the edge.
-fn log(failure: &JitrFailure) {
-    metrics::counter!("Failures").increment(1);
-    let error = diagnostic(failure).error_message;
-    tracing::error!(code = failure.code(), class = failure.class().as_str(), error, "a message must come again");
 }

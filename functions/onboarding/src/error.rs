@@ -34,6 +34,9 @@ pub enum OnboardingFailure {
     /// The shadow's document is none.
     #[error("the shadow's document is not what AWS IoT documents")]
     NoShadowDocument,
+    /// Work on an event panicked.
+    #[error("the work on an event broke off")]
+    BrokeOff(#[from] tokio::task::JoinError),
 }
 
 /// One call that failed, without what was sent.
@@ -52,8 +55,7 @@ impl CallFailed {
     where
         E: Error + ProvideErrorMetadata + Send + Sync + 'static,
     {
-        let class = class_of(error.as_service_error().and_then(|error| error.code()), || sdk_class(&error));
-        Self { call, class, source: Box::new(error) }
+        Self { call, class: sdk_class(&error), source: Box::new(error) }
     }
 
     /// For [`Result::map_err`].
@@ -65,16 +67,6 @@ impl CallFailed {
     }
 }
 
-/// What AWS IoT calls otherwise than other services do. Source: AWS IoT API reference, errors of each operation.
-fn class_of(code: Option<&str>, otherwise: impl FnOnce() -> Class) -> Class {
-    match code {
-        Some("UnauthorizedException" | "ForbiddenException") => Class::Forbidden,
-        Some("LimitExceededException") => Class::Throttled,
-        Some("ConflictException" | "VersionConflictException" | "DeleteConflictException") => Class::Conflict,
-        _ => otherwise(),
-    }
-}
-
 impl Failure for OnboardingFailure {
     fn class(&self) -> Class {
         match self {
@@ -83,7 +75,7 @@ impl Failure for OnboardingFailure {
             Self::Call(error) => error.class,
             Self::NotInRegistry => Class::NotFound,
             Self::Contended { .. } | Self::StillAttached => Class::Conflict,
-            Self::NoShadowDocument => Class::Internal,
+            Self::NoShadowDocument | Self::BrokeOff(_) => Class::Internal,
         }
     }
 
@@ -96,21 +88,7 @@ impl Failure for OnboardingFailure {
             Self::Contended { .. } => "projection-contended",
             Self::StillAttached => "certificate-still-attached",
             Self::NoShadowDocument => "shadow-not-understood",
+            Self::BrokeOff(_) => "broke-off",
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_codes_of_aws_iot_have_their_class_and_others_keep_theirs() {
-        let class = |code| class_of(Some(code), || Class::Unavailable);
-        assert_eq!(class("UnauthorizedException"), Class::Forbidden);
-        assert_eq!(class("LimitExceededException"), Class::Throttled);
-        assert_eq!(class("DeleteConflictException"), Class::Conflict);
-        assert_eq!(class("InternalFailureException"), Class::Unavailable);
-        assert_eq!(class_of(None, || Class::Internal), Class::Internal);
     }
 }

@@ -83,7 +83,7 @@ impl Handler {
 
     /// A client that is no thing of ours is nobody's business of ours: counted, and told once in this environment.
     fn leave_alone(&self, thing: &ThingName) {
-        metrics::counter!("Foreign").increment(1);
+        metrics::counter!("NotOurs").increment(1);
         if !self.told_of_foreigners.swap(true, Ordering::Relaxed) {
             tracing::info!(thing.name = thing.as_str(), code = "not-ours", "no thing of ours: left alone");
         }

@@ -4,9 +4,11 @@ use std::sync::Arc;
 
 use aws_config::SdkConfig;
 use axum::Json;
-use axum::extract::State;
+use axum::extract::{FromRef, State};
+use loam_access::{Access, Viewer};
 use loam_domain::{Event, Timestamp};
-use loam_http::{Call, Cursors, Operator, Page, PageParams, Params, Problem, Scope, ThingPath};
+use loam_http::{Call, Cursors, Page, PageParams, Params, Problem, Scope, ThingPath};
+use loam_things::{ThingRecord, Things};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use utoipa::{IntoParams, ToSchema};
@@ -20,6 +22,7 @@ use crate::{ApiConfig, Keeper, PresenceFailure};
 /// What the routes need; made once an environment.
 #[derive(Debug, Clone)]
 pub struct Api {
+    access: Access,
     keeper: Keeper,
     cursors: Arc<Cursors>,
 }
@@ -28,7 +31,33 @@ impl Api {
     /// The routes' clients.
     #[must_use]
     pub fn new(sdk: &SdkConfig, config: ApiConfig) -> Self {
-        Self { keeper: Keeper::new(sdk, &config.truth), cursors: Arc::new(Cursors::new(sdk, config.http_table)) }
+        let things = Things::new(sdk, config.truth.things_table.clone());
+        Self {
+            access: Access::new(sdk, config.memberships_table, things),
+            keeper: Keeper::new(sdk, &config.truth),
+            cursors: Arc::new(Cursors::new(sdk, config.http_table)),
+        }
+    }
+
+    async fn known(&self, record: &ThingRecord) -> Result<Row, Problem> {
+        self.keeper.row_of(record).await?.ok_or_else(Problem::no_such_thing)
+    }
+
+    /// What is known after AWS IoT was asked; where it does not say, what was known before.
+    async fn looked_at(&self, record: &ThingRecord, now: Timestamp) -> Result<(Row, Live), Problem> {
+        match self.keeper.look(record, now).await {
+            Ok(Some((row, Answer::There(_)))) => Ok((row, Live::Connected)),
+            Ok(Some((row, Answer::Gone(..)))) => Ok((row, Live::Disconnected)),
+            Ok(None) => Err(Problem::no_such_thing()),
+            Err(PresenceFailure::Unknown(_)) => Ok((self.known(record).await?, Live::Unknown)),
+            Err(failure) => Err(failure.into()),
+        }
+    }
+}
+
+impl FromRef<Api> for Access {
+    fn from_ref(api: &Api) -> Self {
+        api.access.clone()
     }
 }
 
@@ -103,7 +132,8 @@ enum Live {
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 struct PresenceParams {
-    /// Asks AWS IoT, too, and repairs what is known. At most once a second for a thing.
+    /// Asks AWS IoT, too, and repairs what is known. AWS IoT answers once a second for a thing, whoever asks: more often
+    /// than that, `live` is `unknown` and what is known stays as it is.
     #[serde(default)]
     live: bool,
 }
@@ -129,42 +159,32 @@ struct Change {
     responses((status = 200, body = Presence), Problem))]
 async fn presence(
     State(api): State<Api>,
-    Operator(_): Operator,
-    ThingPath(thing): ThingPath,
+    Viewer(grant): Viewer,
     Params(PresenceParams { live }): Params<PresenceParams>,
     Call { now, .. }: Call,
 ) -> Result<Json<Presence>, Problem> {
-    let known = async || api.keeper.row(&thing).await?.ok_or_else(Problem::no_such_thing);
     let (row, live) = if live {
-        match api.keeper.look(&thing, now).await {
-            Ok(Some((row, Answer::There(_)))) => (row, Some(Live::Connected)),
-            Ok(Some((row, Answer::Gone(..)))) => (row, Some(Live::Disconnected)),
-            Ok(None) => return Err(Problem::no_such_thing()),
-            Err(PresenceFailure::Unknown(_)) => (known().await?, Some(Live::Unknown)),
-            Err(failure) => return Err(failure.into()),
-        }
+        let (row, live) = api.looked_at(&grant.record, now).await?;
+        (row, Some(live))
     } else {
-        (known().await?, None)
+        (api.known(&grant.record).await?, None)
     };
-    Ok(Json(shown(thing.to_string(), &row, live, now)))
+    Ok(Json(shown(grant.thing().to_string(), &row, live, now)))
 }
 
-/// What became known of a thing's presence, the newest first.
+/// What became known of a thing's presence, the newest first; for a member since their own time with it began.
 #[utoipa::path(get, path = "/v1/things/{thing}/presence/history", tag = "presence", params(ThingPath, PageParams),
     responses((status = 200, body = Page<Change>), Problem))]
 async fn history(
     State(api): State<Api>,
-    Operator(_): Operator,
-    ThingPath(thing): ThingPath,
+    Viewer(grant): Viewer,
     Params(page): Params<PageParams>,
     scope: Scope,
     Call { now, .. }: Call,
 ) -> Result<Json<Page<Change>>, Problem> {
     let after = api.cursors.read(&scope, page.cursor.as_deref()).await?;
-    if api.keeper.row(&thing).await?.is_none() {
-        return Err(Problem::no_such_thing());
-    }
-    let found = api.keeper.store().history(&thing, after.as_ref(), page.limit.get(), now).await?;
+    let (store, limit) = (api.keeper.store(), page.limit.get());
+    let found = store.history(grant.thing(), after.as_ref(), limit, grant.since(), now).await?;
     let cursor = match &found.next {
         Some(next) => Some(api.cursors.write(&scope, next).await?),
         None => None,

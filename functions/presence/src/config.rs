@@ -25,6 +25,8 @@ pub struct Config {
 pub struct ApiConfig {
     /// The tables.
     pub truth: TruthConfig,
+    /// `MEMBERSHIPS_TABLE`: who may do what to which thing.
+    pub memberships_table: String,
     /// `HTTP_TABLE`: where the key of the cursors lies.
     pub http_table: String,
 }
@@ -60,7 +62,8 @@ impl ApiConfig {
     pub fn from_lookup(lookup: &dyn Fn(&str) -> Option<String>) -> Result<Self, ConfigError> {
         let mut environment = Environment::new(lookup);
         let truth = TruthConfig::read(&mut environment);
-        let config = Self { truth, http_table: environment.text("HTTP_TABLE") };
+        let memberships_table = environment.text("MEMBERSHIPS_TABLE");
+        let config = Self { truth, memberships_table, http_table: environment.text("HTTP_TABLE") };
         environment.finish(config)
     }
 }
@@ -87,6 +90,6 @@ mod tests {
         let missing = ["PRESENCE_TABLE is missing", "THINGS_TABLE is missing"];
         assert_eq!(problems, [&missing[..], &["DEAD_LETTERS_URL is missing"]].concat());
         let problems = ApiConfig::from_lookup(&|_| None).unwrap_err().problems;
-        assert_eq!(problems, [&missing[..], &["HTTP_TABLE is missing"]].concat());
+        assert_eq!(problems, [&missing[..], &["MEMBERSHIPS_TABLE is missing", "HTTP_TABLE is missing"]].concat());
     }
 }

@@ -4,9 +4,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use aws_config::SdkConfig;
 use loam_dead_letters::DeadLetters;
 use loam_domain::{ThingName, Timestamp};
-use loam_runtime::{BatchItem, Failure as _, Invocation, KeptEvent, diagnostic};
+use loam_runtime::{BatchItem, Invocation, KeptEvent, each_message};
 use serde_json::Value;
-use tokio::task::JoinSet;
 
 use crate::error::Refused;
 use crate::event::Message;
@@ -69,20 +68,12 @@ impl Handler {
         batch: Vec<BatchItem>,
         invocation: &Invocation,
     ) -> Result<Vec<String>, PresenceFailure> {
-        let mut running = JoinSet::new();
         let messages = batch.len();
-        for item in batch {
+        let work = |item| {
             let (handler, invocation) = (self.clone(), invocation.clone());
-            running.spawn(async move { (Box::pin(handler.handle_item(&item, &invocation)).await, item.message_id) });
-        }
-        let mut failed = Vec::new();
-        while let Some(done) = running.join_next().await {
-            let (outcome, message_id) = done?;
-            if let Err(failure) = outcome {
-                log(&failure);
-                failed.push(message_id);
-            }
-        }
+            async move { Box::pin(handler.handle_item(&item, &invocation)).await }
+        };
+        let failed = each_message(batch, messages, work).await?;
         tracing::info!(messages, failed = failed.len(), "batch decided");
         Ok(failed)
     }
@@ -141,11 +132,4 @@ impl Handler {
         metrics::counter!("Refused").increment(1);
         Ok(())
     }
-}
-
-/// A message that comes again does not fail the invocation, so it is logged here and not at the edge.
-fn log(failure: &PresenceFailure) {
-    metrics::counter!("Failures").increment(1);
-    let error = diagnostic(failure).error_message;
-    tracing::error!(code = failure.code(), class = failure.class().as_str(), error, "a message must come again");
 }

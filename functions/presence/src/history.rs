@@ -1,7 +1,7 @@
 use loam_domain::{Event, ThingName, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use crate::items::{self, EVENT_PREFIX};
+use crate::items;
 use crate::{PresenceFailure, Store};
 
 /// Some of what was told of a thing's presence, the newest first.
@@ -19,8 +19,9 @@ pub struct HistoryPage {
 pub struct HistoryPosition(String);
 
 impl Store {
-    /// Up to `limit` (at least 1) events of a thing, the newest first, after the place `after`. What is older than the
-    /// history is kept is left out, deleted or not; so a page may hold less, and yet have a next one.
+    /// Up to `limit` (at least 1) events of a thing that became known at `since` or later, the newest first, after the
+    /// place `after`. What is older than the history is kept is left out, deleted or not; so a page may hold less, and
+    /// yet have a next one.
     ///
     /// # Errors
     /// [`PresenceFailure::HistoryNotRead`], [`PresenceFailure::BadRow`].
@@ -29,15 +30,22 @@ impl Store {
         thing: &ThingName,
         after: Option<&HistoryPosition>,
         limit: u16,
+        since: Option<Timestamp>,
         now: Timestamp,
     ) -> Result<HistoryPage, PresenceFailure> {
+        let (first, last) = items::events_since(since);
+        if after.is_some_and(|place| place.0 <= first) {
+            // A cursor of a time when the caller could see more: DynamoDB would refuse to begin there.
+            return Ok(HistoryPage { events: vec![], next: None });
+        }
         let query = self.client.query().table_name(&self.table).scan_index_forward(false).consistent_read(true);
         let query = query
-            .key_condition_expression("thing = :thing AND begins_with(#item, :prefix)")
+            .key_condition_expression("thing = :thing AND #item BETWEEN :first AND :last")
             .filter_expression("expireAt > :now")
             .expression_attribute_names("#item", "item")
             .expression_attribute_values(":thing", items::text(thing.as_str()))
-            .expression_attribute_values(":prefix", items::text(EVENT_PREFIX))
+            .expression_attribute_values(":first", items::text(&first))
+            .expression_attribute_values(":last", items::text(&last))
             .expression_attribute_values(":now", items::number(now.as_secs()))
             .limit(i32::from(limit.max(1)))
             .set_exclusive_start_key(after.map(|place| items::key(thing, &place.0)));

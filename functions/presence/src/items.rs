@@ -56,6 +56,14 @@ pub(crate) fn event_sk(at: Timestamp, version: u64) -> String {
     format!("{EVENT_PREFIX}{:013}#{version:010}", at.as_millis())
 }
 
+/// Between which sort keys the events lie that became known at `since` or later; all of them without it.
+pub(crate) fn events_since(since: Option<Timestamp>) -> (String, String) {
+    let first = since.map(|since| Timestamp::from_millis(since.as_millis().max(0)));
+    let digits = first.map(|first| format!("{:013}", first.as_millis())).unwrap_or_default();
+    // A colon follows the digits.
+    (format!("{EVENT_PREFIX}{digits}"), format!("{EVENT_PREFIX}:"))
+}
+
 /// The item of an event, told by `version` of the row and forgotten at `expire_at` (seconds since the epoch).
 pub(crate) fn event_item(
     thing: &ThingName,
@@ -117,6 +125,21 @@ mod tests {
         assert_eq!(known_of(&item).unwrap_err(), BadRow { attribute: "state" });
         item.remove("state");
         assert_eq!(known_of(&item).unwrap_err(), BadRow { attribute: "state" });
+    }
+
+    #[test]
+    fn an_event_of_the_first_millisecond_is_within_and_that_of_the_one_before_is_not() {
+        let at = Timestamp::from_millis;
+        let within = |since: Option<i64>, millis: i64| {
+            let (first, last) = events_since(since.map(at));
+            (first..=last).contains(&event_sk(at(millis), 1))
+        };
+        assert!(
+            within(Some(1_598_536_072_677), 1_598_536_072_677) && !within(Some(1_598_536_072_677), 1_598_536_072_676)
+        );
+        assert!(within(Some(-5), 0) && within(None, 0) && within(None, 9_999_999_999_999));
+        let (first, last) = events_since(None);
+        assert!(!(first..=last).contains(&PRESENCE.to_owned()));
     }
 
     #[test]

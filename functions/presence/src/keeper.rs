@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use aws_config::SdkConfig;
 use loam_domain::{ThingName, Timestamp};
-use loam_things::Things;
+use loam_things::{ThingRecord, Things};
 
 use crate::connections::Connections;
 use crate::decide::{Decision, Verdict, decide, decide_answer};
@@ -87,14 +87,15 @@ impl Keeper {
         Err(PresenceFailure::Contended { tries: TRIES })
     }
 
-    /// Asks AWS IoT where the thing is, repairs the truth and the shadow where it says something else.
+    /// Asks AWS IoT where the thing of `record` is, repairs the truth and the shadow where it says something else.
     ///
     /// # Errors
     /// [`PresenceFailure`]; of [`PresenceFailure::Unknown`] the truth is as it was.
-    pub async fn look(&self, thing: &ThingName, now: Timestamp) -> Result<Option<(Row, Answer)>, PresenceFailure> {
+    pub async fn look(&self, record: &ThingRecord, now: Timestamp) -> Result<Option<(Row, Answer)>, PresenceFailure> {
+        let thing = &record.thing;
         for attempt in 0..TRIES {
             tokio::time::sleep(PAUSE * attempt).await;
-            let Some(row) = self.row(thing).await? else { return Ok(None) };
+            let Some(row) = self.row_of(record).await? else { return Ok(None) };
             let answer = self.connections.ask(thing).await?;
             let decision = decide_answer(&row, &answer, now);
             let Some(row) = self.saved(thing, row, decision).await? else { continue };
@@ -113,10 +114,22 @@ impl Keeper {
             Known::Row(row) => Ok(Some(*row)),
             Known::Erased => Ok(None),
             Known::Nothing => {
-                let record = self.things.get(thing).await?.filter(|record| !record.is_retiring());
-                Ok(record.map(|record| Row::unseen(record.epoch)))
+                let record = self.things.get(thing).await?;
+                Ok(record.as_ref().and_then(unseen))
             }
         }
+    }
+
+    /// What is known of a thing whose record was read just now; `None` if it retires or was erased.
+    ///
+    /// # Errors
+    /// [`PresenceFailure`].
+    pub async fn row_of(&self, record: &ThingRecord) -> Result<Option<Row>, PresenceFailure> {
+        Ok(match self.store.load(&record.thing).await? {
+            Known::Row(row) => Some(*row),
+            Known::Erased => None,
+            Known::Nothing => unseen(record),
+        })
     }
 
     /// The row after a decision; `None` if somebody else was faster.
@@ -170,4 +183,9 @@ impl Keeper {
         }
         Ok(self.things.get(thing).await?.is_none_or(|record| record.is_retiring()))
     }
+}
+
+/// What is known of a thing of which nothing was told yet; `None` for one that retires.
+fn unseen(record: &ThingRecord) -> Option<Row> {
+    (!record.is_retiring()).then(|| Row::unseen(record.epoch))
 }

@@ -5,7 +5,7 @@ use loam_runtime::{Invocation, KeptEvent};
 use serde_json::Value;
 
 use crate::classic::{Decision, decide};
-use crate::smart::{Alerts, RuleStore, StateStore};
+use crate::smart::{Alerts, NearestRules, StateStore};
 use crate::{AlertFailure, AlertsConfig, Config, Mode, Notice, Notices, SoilMessage};
 
 /// The function's name in logs, metrics and dead letters.
@@ -29,7 +29,7 @@ impl Handler {
             mode: config.mode,
             threshold: config.alerts.threshold,
             notices: notices(sdk, &config.alerts),
-            alerts: alerts(sdk, &config.alerts),
+            alerts: alerts(sdk, &config.alerts).keeping_history(config.history_days),
             dead_letters: DeadLetters::new(sdk, config.dead_letters_url.clone()),
         }
     }
@@ -124,6 +124,6 @@ fn notices(sdk: &SdkConfig, config: &AlertsConfig) -> Notices {
 fn alerts(sdk: &SdkConfig, config: &AlertsConfig) -> Alerts {
     let tables = aws_sdk_dynamodb::Client::new(sdk);
     let states = StateStore::new(tables.clone(), config.states_table.clone());
-    let rules = RuleStore::new(tables, config.rules_table.clone());
+    let rules = NearestRules::new(tables, config.rules_table.clone(), config.twins_table.clone());
     Alerts::new(states, rules, notices(sdk, config), config.threshold)
 }

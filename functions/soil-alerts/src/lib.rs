@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 
+pub mod api;
 pub mod classic;
 mod config;
 mod error;
@@ -11,7 +12,7 @@ mod sample_events;
 pub mod smart;
 mod things;
 
-pub use config::{AlertsConfig, Config, Mode, ThingsConfig};
+pub use config::{AlertsConfig, ApiConfig, Config, Mode, ThingsConfig};
 pub use error::AlertFailure;
 pub use event::SoilMessage;
 pub use handler::{Handler, Sweeper};

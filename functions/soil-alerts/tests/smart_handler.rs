@@ -16,7 +16,7 @@ use loam_kit::{Budget, Inbox, Mail, Stack, eventually, now, number_of, reading, 
 use serde_json::{Value, json};
 use soil_alerts::Notices;
 use soil_alerts::smart::{
-    AlertRule, Alerts, Decision, NoticeKind, Observation, RuleStore, State, StateStore, Status, decide,
+    AlertRule, Alerts, Decision, NearestRules, NoticeKind, Observation, State, StateStore, Status, decide,
 };
 
 /// One test's world: a thing of its own, its mail, its rules.
@@ -62,7 +62,7 @@ impl World {
     }
 
     async fn own_rule(&self, rule: &Value) {
-        self.write_rules(format!("thing/{}", self.thing), &json!([rule]), None).await;
+        self.write_rules(format!("thing:{}", self.thing), &json!([rule]), None).await;
     }
 
     /// A reading that is measured and arrives `second` seconds after the test began.
@@ -103,7 +103,7 @@ async fn alerts_of(stack: &Stack, function: &str) -> (Alerts, StateStore) {
     let sdk = stack.role_of(function, &stack.endpoint).await;
     let client = aws_sdk_dynamodb::Client::new(&sdk);
     let states = StateStore::new(client.clone(), variable("ALERT_STATES_TABLE"));
-    let rules = RuleStore::new(client, variable("ALERT_RULES_TABLE"));
+    let rules = NearestRules::new(client, variable("ALERT_RULES_TABLE"), variable("TWINS_TABLE"));
     let notices = Notices::new(aws_sdk_sns::Client::new(&sdk), variable("alert_sns"));
     (Alerts::new(states.clone(), rules, notices, 35.0), states)
 }
@@ -158,8 +158,8 @@ async fn the_nearest_rule_of_the_table_holds() {
     let world = World::new("layers").await;
     let thing_type = format!("type-{}", world.thing);
     let path_rule = |path: &str, threshold: i64| json!({"path": path, "threshold": threshold});
-    world.write_rules(format!("type/{thing_type}"), &json!([path_rule("humidity", 25)]), Some("ignored")).await;
-    world.write_rules(format!("thing/{}", world.thing), &json!([path_rule("battery", 3)]), Some(&thing_type)).await;
+    world.write_rules(format!("type:{thing_type}"), &json!([path_rule("humidity", 25)]), Some("ignored")).await;
+    world.write_rules(format!("thing:{}", world.thing), &json!([path_rule("battery", 3)]), Some(&thing_type)).await;
     world.deliver(0, 30).await;
     assert_eq!(world.state().await.status(), Status::Ok);
     world.deliver(1, 24).await;

@@ -13,10 +13,10 @@ mod histories;
 #[path = "histories/model.rs"]
 mod model;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use histories::{History, Kind, histories, oracle};
-use model::{Outcome, play};
+use model::{Outcome, play, play_attended};
 use soil_alerts::smart::{NoticeKind, Status};
 
 fn number_of(variable: &str, default: u64) -> u64 {
@@ -90,6 +90,49 @@ fn handlers_that_die_anywhere_change_neither_the_end_nor_what_people_are_told() 
         }
     }
     assert!(crashes > 0, "nobody died");
+}
+
+/// Each episode enters the history once, when it is over, with whoever took care of it; and nobody was told of anything that
+/// they had asked not to be told of.
+fn assert_attended(history: &History, outcome: &Outcome) {
+    let seed = history.seed;
+    assert!(outcome.untimely.is_empty(), "seed {seed}: {:?}", outcome.untimely);
+    let past: BTreeMap<_, _> = outcome.past.iter().map(|past| (past.opening.at(), past)).collect();
+    assert_eq!(past.len(), outcome.past.len(), "seed {seed}: an episode stands in the history twice");
+    let open = outcome.state.episode.as_ref();
+    assert!(open.is_none_or(|open| !past.contains_key(&open.opened_at())), "seed {seed}: an open one does");
+    let recovered: BTreeSet<_> =
+        outcome.committed.iter().filter(|notice| notice.kind == NoticeKind::Recovered).map(|it| &it.id).collect();
+    let told = outcome.past.iter().filter(|past| past.told_at.is_some());
+    let held = told.filter(|past| !recovered.contains(&format!("soilSensor1:{}:recovered", past.id()))).count();
+    assert_eq!(
+        recovered.len() + held,
+        outcome.past.iter().filter(|past| past.told_at.is_some()).count(),
+        "seed {seed}"
+    );
+    for (opened_at, who) in &outcome.acknowledged {
+        let open = open.filter(|open| open.opened_at() == *opened_at).and_then(|open| open.acknowledged.as_ref());
+        let kept = open.or_else(|| past.get(opened_at)?.acknowledged.as_ref());
+        assert_eq!(kept, Some(who), "seed {seed}: an acknowledgement was lost");
+    }
+}
+
+#[test]
+fn people_who_acknowledge_and_snooze_change_what_is_told_and_neither_the_status_nor_the_history() {
+    let (mut acknowledged, mut snoozed, mut crashes) = (0, 0, 0);
+    for history in all(Kind::General) {
+        for most_crashes in [0, 20] {
+            let outcome = play_attended(&history, most_crashes);
+            let expected = oracle::alarm_after(&history, outcome.state.barrier());
+            assert_eq!(is_alarm(&outcome), expected, "seed {}", history.seed);
+            assert_notices(&history, &outcome);
+            assert_attended(&history, &outcome);
+            acknowledged += outcome.acknowledged.len();
+            snoozed += usize::from(outcome.state.snooze.is_some());
+            crashes += outcome.crashes;
+        }
+    }
+    assert!(acknowledged > 0 && snoozed > 0 && crashes > 0, "{acknowledged}, {snoozed}, {crashes}: nothing happened");
 }
 
 #[test]

@@ -10,6 +10,9 @@ use aws_sdk_iotdataplane::error::SdkError;
 use aws_sdk_iotdataplane::operation::send_direct_message::SendDirectMessageError;
 use aws_sdk_iotdataplane::primitives::Blob;
 use aws_sdk_iotdataplane::types::PayloadFormatIndicator;
+use aws_smithy_http_client::Builder;
+use aws_smithy_http_client::tls::Provider;
+use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
 use base64::prelude::{BASE64_STANDARD, Engine as _};
 use loam_runtime::{Class, sdk_class};
 
@@ -19,6 +22,9 @@ use crate::{Delivery, Target};
 /// AWS IoT waits 15 s for a PUBACK at most, and may take longer to say so.
 const LONGEST: Duration = Duration::from_secs(25);
 const CONNECT: Duration = Duration::from_secs(2);
+/// For how long a connection that is not used is kept. One that ended while the environment was frozen looks alive, and
+/// a request that is lost with it cannot be sent again: nobody knows whether the device has it.
+const IDLE: Duration = Duration::from_secs(15);
 
 /// Sends requests by IoT Core's Direct Messaging: to the device's client id, with its PUBACK as the evidence.
 #[derive(Debug, Clone)]
@@ -27,17 +33,21 @@ pub(crate) struct Direct {
 }
 
 impl Direct {
-    /// Never tries again by itself: that would run a method twice.
+    /// Never tries again by itself: that would run a method twice. Sends to `host`, unless the configuration names an
+    /// endpoint for all services.
     #[must_use]
-    pub(crate) fn new(sdk: &SdkConfig) -> Self {
+    pub(crate) fn new(sdk: &SdkConfig, host: &str) -> Self {
         let timeouts = TimeoutConfig::builder()
             .connect_timeout(CONNECT)
             .operation_attempt_timeout(LONGEST)
             .operation_timeout(LONGEST)
             .build();
-        let config = aws_sdk_iotdataplane::config::Builder::from(sdk);
-        let config = config.retry_config(RetryConfig::disabled()).timeout_config(timeouts).build();
-        Self { client: Client::from_conf(config) }
+        let http =
+            Builder::new().pool_idle_timeout(IDLE).tls_provider(Provider::Rustls(CryptoMode::Ring)).build_https();
+        let config = aws_sdk_iotdataplane::config::Builder::from(sdk).http_client(http);
+        let config = config.retry_config(RetryConfig::disabled()).timeout_config(timeouts);
+        let config = if sdk.endpoint_url().is_none() { config.endpoint_url(format!("https://{host}")) } else { config };
+        Self { client: Client::from_conf(config.build()) }
     }
 
     /// Sends the call `id`, wrapped as `payload`, and waits for the device's PUBACK, 15 s or `left` at most.
@@ -68,6 +78,7 @@ fn refused(error: &SdkError<SendDirectMessageError>) -> Delivery {
 }
 
 /// What each answer of AWS says of the request. Whatever may have reached the device counts as not known.
+#[expect(clippy::wildcard_enum_match_arm, reason = "both enums are the SDK's, and open")]
 fn delivery(error: &SdkError<SendDirectMessageError>) -> Delivery {
     use SendDirectMessageError as E;
     match error {

@@ -6,7 +6,7 @@ use std::time::Duration;
 use axum::http::StatusCode;
 use loam_http::{Mistake, Problem};
 
-use crate::{BadTarget, Outcome};
+use crate::{Answer, BadTarget, Outcome};
 
 /// Why a call has no answer to give.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -28,18 +28,18 @@ impl From<BadTarget> for Why {
     }
 }
 
-impl From<Outcome> for Why {
-    fn from(outcome: Outcome) -> Self {
-        match outcome {
-            Outcome::NotConnected => Self::NotConnected,
-            Outcome::DevicePolicy => Self::DevicePolicy,
-            Outcome::Throttled => Self::Throttled,
-            Outcome::TooLarge => Self::TooLarge,
-            Outcome::NoDelivery => Self::NoDelivery,
-            Outcome::NoAnswer => Self::NoAnswer,
-            Outcome::Unavailable => Self::Unavailable,
-            Outcome::Malformed | Outcome::Answered(_) => Self::Malformed,
-        }
+/// What the device answered, or why there is nothing to give.
+pub(crate) fn answer_of(outcome: Outcome) -> Result<Answer, Why> {
+    match outcome {
+        Outcome::Answered(answer) => Ok(answer),
+        Outcome::NotConnected => Err(Why::NotConnected),
+        Outcome::DevicePolicy => Err(Why::DevicePolicy),
+        Outcome::Throttled => Err(Why::Throttled),
+        Outcome::TooLarge => Err(Why::TooLarge),
+        Outcome::NoDelivery => Err(Why::NoDelivery),
+        Outcome::NoAnswer => Err(Why::NoAnswer),
+        Outcome::Unavailable => Err(Why::Unavailable),
+        Outcome::Malformed => Err(Why::Malformed),
     }
 }
 

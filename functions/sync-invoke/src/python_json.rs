@@ -1,4 +1,6 @@
 //! JSON as Python's `json.dumps` writes it: what callers and devices of the published sample read, byte for byte.
+//!
+//! But for whole numbers beyond 64 bits, which become floats here, and names that an object has twice, which stay.
 
 use std::io;
 
@@ -17,7 +19,7 @@ const SMALL: i32 = -4;
 pub(crate) fn dumps(value: &impl Serialize) -> serde_json::Result<String> {
     let mut bytes = Vec::new();
     value.serialize(&mut serde_json::Serializer::with_formatter(&mut bytes, Python))?;
-    String::from_utf8(bytes).map_err(|error| serde::ser::Error::custom(error))
+    String::from_utf8(bytes).map_err(serde::ser::Error::custom)
 }
 
 /// JSON text as Python would write what it reads from it. The order of keys stays.
@@ -28,7 +30,7 @@ pub(crate) fn again(text: &RawValue) -> serde_json::Result<String> {
     let mut bytes = Vec::new();
     let mut reader = serde_json::Deserializer::from_str(text.get());
     serde_transcode::transcode(&mut reader, &mut serde_json::Serializer::with_formatter(&mut bytes, Python))?;
-    String::from_utf8(bytes).map_err(|error| serde::ser::Error::custom(error))
+    String::from_utf8(bytes).map_err(serde::ser::Error::custom)
 }
 
 /// `", "` and `": "` between things, and nothing but ASCII.

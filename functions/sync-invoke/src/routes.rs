@@ -10,7 +10,7 @@ use axum::response::{IntoResponse, Response};
 use base64::prelude::{BASE64_STANDARD, Engine as _};
 use loam_access::{Access, Role};
 use loam_domain::Timestamp;
-use loam_http::{Call, Caller, Creation, Idempotency, Problem, Segments};
+use loam_http::{Call, Caller, Creation, Idempotency, Problem, Repeat, Segments};
 use loam_things::Things;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
@@ -20,7 +20,7 @@ use utoipa_axum::routes as of;
 
 use crate::deadline::budget;
 use crate::handler::{Called, Invoker, Request};
-use crate::problem::problem;
+use crate::problem::{answer_of, problem};
 use crate::published::{self, Parameters, Told};
 use crate::{Config, Outcome, Prefix, Target};
 
@@ -127,8 +127,10 @@ async fn invoke(State(api): State<Api>, call: Call, uri: Uri) -> Told {
     let request = Request {
         target,
         request: parameters.request,
+        id: None,
         budget,
         connect_budget: Duration::ZERO,
+        response_budget: budget,
         ends_on_malformed: false,
     };
     let called = api.invoker.call(&request).await;
@@ -176,7 +178,7 @@ struct Invocation {
     /// Bytes in base64, instead of `payload`: the device gets this base64 as `request`.
     #[serde(default)]
     payload_base64: Option<String>,
-    /// Seconds to wait for the answer, 1 to 25.
+    /// Seconds to wait for the answer of a device that is connected, 1 to 25.
     #[serde(default = "ten")]
     #[schema(minimum = 1, maximum = 25)]
     response_timeout_in_seconds: u64,
@@ -218,7 +220,7 @@ async fn call_method(
     let started = Instant::now();
     let target = Target::parse(&api.prefix, &path.thing, &path.method).map_err(|why| problem(&why.into()))?;
     let (asked, repeat) = creation.into_parts();
-    let request = wanted(&asked, target, &call)?;
+    let request = Request { id: repeat.as_ref().map(id_of), ..wanted(&asked, target, &call)? };
     let granted = api.access.grant(&caller, request.target.thing(), Role::Controller).await;
     granted.map_err(crate::problem::access)?;
     let work = async {
@@ -229,9 +231,17 @@ async fn call_method(
     api.idempotency.once(&call, repeat.as_ref(), Box::pin(work)).await
 }
 
+/// The id of a call that may be repeated: a repeat that runs, as its first try came to nothing that is known, is the same
+/// call to the device, which carries it out once.
+fn id_of(repeat: &Repeat) -> String {
+    let bits = repeat.mark().get(..32).and_then(|digits| u128::from_str_radix(digits, 16).ok()).unwrap_or_default();
+    let id = uuid::Builder::from_u128(bits).with_variant(uuid::Variant::RFC4122).with_version(uuid::Version::Random);
+    id.into_uuid().to_string()
+}
+
 fn wanted(asked: &Invocation, target: Target, call: &Call) -> Result<Request, Problem> {
     let seconds = crate::problem::seconds;
-    let response = seconds("/responseTimeoutInSeconds", asked.response_timeout_in_seconds, 1..=25)?;
+    let response_budget = seconds("/responseTimeoutInSeconds", asked.response_timeout_in_seconds, 1..=25)?;
     let connect_budget = seconds("/connectTimeoutInSeconds", asked.connect_timeout_in_seconds, 0..=25)?;
     let request = match (&asked.payload, &asked.payload_base64) {
         (Some(_), Some(_)) => return Err(crate::problem::two_payloads()),
@@ -240,20 +250,18 @@ fn wanted(asked: &Invocation, target: Target, call: &Call) -> Result<Request, Pr
         (None, Some(_)) => return Err(crate::problem::no_base64()),
         (None, None) => "null".to_owned(),
     };
-    let budget = budget(response + connect_budget, call.now, call.deadline);
-    Ok(Request { target, request, budget, connect_budget, ends_on_malformed: true })
+    let budget = budget(response_budget + connect_budget, call.now, call.deadline);
+    Ok(Request { target, request, id: None, budget, connect_budget, response_budget, ends_on_malformed: true })
 }
 
 fn answered(called: Called, elapsed: Duration) -> Result<Json<Answered>, Problem> {
-    match called.outcome {
-        Outcome::Answered(answer) => Ok(Json(Answered {
-            status: answer.status,
-            payload: answer.response,
-            elapsed_ms: u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX),
-            correlation_id: called.id,
-        })),
-        outcome => Err(problem(&outcome.into())),
-    }
+    let answer = answer_of(called.outcome).map_err(|why| problem(&why))?;
+    Ok(Json(Answered {
+        status: answer.status,
+        payload: answer.response,
+        elapsed_ms: u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX),
+        correlation_id: called.id,
+    }))
 }
 
 /// One line a call. Never the request, the answer or the method's name, which a caller chooses.

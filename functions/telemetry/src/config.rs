@@ -18,6 +18,36 @@ pub struct Config {
     pub retention: Retention,
 }
 
+/// The configuration of the HTTP routes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ApiConfig {
+    /// `TELEMETRY_TABLE`: name of the table of samples, hours and latest values.
+    pub table: String,
+    /// `MEMBERSHIPS_TABLE`: who may do what to which thing.
+    pub memberships_table: String,
+    /// `THINGS_TABLE`: the thing records.
+    pub things_table: String,
+    /// `HTTP_TABLE`: where the key of cursors lies.
+    pub http_table: String,
+}
+
+impl ApiConfig {
+    /// Reads the function's environment.
+    ///
+    /// # Errors
+    /// Names every variable that is missing or wrong.
+    pub fn from_lookup(lookup: &dyn Fn(&str) -> Option<String>) -> Result<Self, ConfigError> {
+        let mut environment = Environment::new(lookup);
+        let config = Self {
+            table: environment.text("TELEMETRY_TABLE"),
+            memberships_table: environment.text("MEMBERSHIPS_TABLE"),
+            things_table: environment.text("THINGS_TABLE"),
+            http_table: environment.text("HTTP_TABLE"),
+        };
+        environment.finish(config)
+    }
+}
+
 impl Config {
     /// Reads the function's environment.
     ///
@@ -73,6 +103,7 @@ mod tests {
 
     #[test]
     fn every_bad_variable_is_named_at_once() {
+        assert_eq!(ApiConfig::from_lookup(&|_| None).unwrap_err().problems.len(), 4);
         let lookup = |name: &str| (name == "RAW_RETENTION_DAYS").then(|| "0".to_owned());
         let problems = Config::from_lookup(&lookup).unwrap_err().problems;
         assert_eq!(

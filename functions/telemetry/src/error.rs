@@ -9,7 +9,7 @@ use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
 use aws_sdk_sqs::operation::send_message::SendMessageError;
 use loam_dead_letters::NotKept;
 use loam_domain::Refusal;
-use loam_runtime::{Class, Failure, sdk_class};
+use loam_runtime::{Class, Failure, cancelled_class, sdk_class};
 use loam_things::ThingsFailure;
 
 use crate::rows::BadRow;
@@ -169,14 +169,6 @@ impl Failure for TelemetryFailure {
     }
 }
 
-/// Source: DynamoDB API reference, `TransactWriteItems`, "Cancellation reason codes".
-fn cancelled_class(reason: &str) -> Class {
-    match reason {
-        "ProvisionedThroughputExceeded" | "ThrottlingError" => Class::Throttled,
-        _ => Class::Internal,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use loam_domain::RefusalCode;
@@ -197,11 +189,5 @@ mod tests {
         for refused in all {
             assert_eq!(refused.to_string(), format!("{}: {}", refused.code(), refused.detail()));
         }
-    }
-
-    #[test]
-    fn a_throttled_transaction_is_throttling_and_an_unknown_reason_is_ours() {
-        assert_eq!(cancelled_class("ThrottlingError"), Class::Throttled);
-        assert_eq!(cancelled_class("ValidationError"), Class::Internal);
     }
 }

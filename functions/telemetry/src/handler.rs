@@ -6,9 +6,8 @@ use std::time::Duration;
 use aws_config::SdkConfig;
 use loam_dead_letters::DeadLetters;
 use loam_domain::{ThingName, Timestamp, thing_of_event};
-use loam_runtime::{BatchItem, Failure as _, Invocation, KeptEvent, diagnostic};
+use loam_runtime::{BatchItem, Invocation, KeptEvent, ids_at, must_come_again};
 use loam_things::Erasure;
-use serde_json::Value as Json;
 use tokio::task::JoinSet;
 
 use crate::decide::{Group, Outcome, admit, groups, plan, settle};
@@ -79,15 +78,14 @@ impl Handler {
             if !failed.contains(&at)
                 && let Err(failure) = self.keep_refused(item, message, invocation.now).await
             {
-                log(&failure);
+                must_come_again(&failure);
                 failed.insert(at);
             }
         }
         if !batch.is_empty() {
             tracing::info!(messages = batch.len(), samples, failed = failed.len(), "batch stored");
         }
-        let failed = batch.into_iter().enumerate().filter(|(at, _)| failed.contains(at));
-        let mut failed: Vec<_> = failed.map(|(_, item)| item.message_id).collect();
+        let mut failed = ids_at(batch, &failed);
         failed.extend(self.erase_all(erasures, invocation.now).await);
         Ok(failed)
     }
@@ -99,7 +97,7 @@ impl Handler {
             match self.eraser.run(&erasure, &item.body, &mut rows_left, now).await {
                 Ok(outcome) => tracing::info!(thing.name = erasure.thing().as_str(), outcome, "erased"),
                 Err(failure) => {
-                    log(&failure);
+                    must_come_again(&failure);
                     failed.push(item.message_id);
                 }
             }
@@ -127,7 +125,7 @@ impl Handler {
             match done? {
                 (Ok(samples), _) => all.samples += samples,
                 (Err(failure), messages) => {
-                    log(&failure);
+                    must_come_again(&failure);
                     all.failed.extend(messages);
                 }
             }
@@ -217,19 +215,5 @@ fn places(refused: &[RefusedPart]) -> Vec<usize> {
 
 /// The message as it came, with the first reason; to store it again later is harmless, as its good numbers are known.
 fn kept(item: &BatchItem, refused: &Refused, indexes: Vec<usize>, now: Timestamp) -> KeptEvent {
-    KeptEvent {
-        kept_by: NAME.to_owned(),
-        code: refused.code().to_owned(),
-        detail: refused.detail(),
-        indexes,
-        kept_at: now,
-        event: serde_json::from_str(&item.body).unwrap_or_else(|_| Json::String(item.body.clone())),
-    }
-}
-
-/// A message that comes again does not fail the invocation, so it is logged here and not at the edge.
-fn log(failure: &TelemetryFailure) {
-    metrics::counter!("Failures").increment(1);
-    let error = diagnostic(failure).error_message;
-    tracing::error!(code = failure.code(), class = failure.class().as_str(), error, "a message must come again");
+    KeptEvent { indexes, ..KeptEvent::of_body(NAME, refused.code(), refused.detail(), &item.body, now) }
 }

@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 pub mod aggregate;
+mod api;
 mod clock;
 mod config;
 pub mod decide;
@@ -12,7 +13,9 @@ pub mod expiry;
 mod handler;
 #[cfg(test)]
 mod histories;
+mod pages;
 pub mod point;
+pub mod range;
 mod read;
 mod rows;
 #[cfg(test)]
@@ -20,10 +23,12 @@ mod sample_events;
 mod sensor;
 mod store;
 
-pub use config::Config;
+pub use api::{Api, openapi, routes};
+pub use config::{ApiConfig, Config};
 pub use erase::MOST_ROWS;
 pub use error::TelemetryFailure;
 pub use handler::Handler;
-pub use read::Span;
+pub use pages::{Found, Place, Reader, Window};
+pub use range::Span;
 pub use rows::BadRow;
 pub use store::Store;

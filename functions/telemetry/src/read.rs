@@ -5,17 +5,9 @@ use loam_domain::{ThingName, Timestamp};
 
 use crate::aggregate::{Aggregate, days};
 use crate::point::{Metric, Sample};
+use crate::range::Span;
 use crate::rows::{self, Item};
 use crate::{Store, TelemetryFailure};
-
-/// A stretch of time: from its start up to, and without, its end.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Span {
-    /// The first millisecond.
-    pub from: Timestamp,
-    /// The millisecond after the last.
-    pub to: Timestamp,
-}
 
 impl Store {
     /// The latest value of each series of a thing.

@@ -38,6 +38,9 @@ pub(crate) fn hour_sk(hour: Timestamp) -> String {
 /// What the sort keys of latest values begin with.
 pub(crate) const LATEST_PREFIX: &str = "latest#";
 
+/// What sorts behind all sort keys of latest values.
+pub(crate) const AFTER_LATEST: &str = "latest$";
+
 /// The key of the row of an hour.
 pub(crate) fn hour_key(key: &HourKey) -> Item {
     Item::from([
@@ -157,7 +160,8 @@ pub(crate) fn number(number: f64) -> AttributeValue {
     AttributeValue::N(if is_plain { number.to_string() } else { format!("{number:e}") })
 }
 
-fn sk(item: &Item) -> &str {
+/// A row's sort key; empty where it has none.
+pub(crate) fn sk(item: &Item) -> &str {
     item.get("sk").and_then(|value| value.as_s().ok()).map_or("", String::as_str)
 }
 

@@ -1,6 +1,9 @@
 //! The handler against the local AWS, under the function's own role.
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a panic is how a test fails")]
 
+#[path = "handler/routes.rs"]
+mod routes;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 

@@ -24,6 +24,8 @@ GAPS = (
     "direct_message",
     "registry_resources",
     "thing_version",
+    "read_units",
+    "scans",
 )
 
 

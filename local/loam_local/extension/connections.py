@@ -9,7 +9,7 @@ https://docs.aws.amazon.com/iot/latest/developerguide/iot-action-resources.html.
 from collections.abc import Callable
 from typing import Any
 
-from loam_local.extension import named_shadows, sessions
+from loam_local.extension import named_shadows, sessions, subscriptions
 from loam_local.extension.replace import original, replace
 from loam_local.extension.throttle import Rate
 
@@ -30,6 +30,7 @@ def install() -> None:
 
     global _handle, _arn
     original(iot, "_make_disconnect")
+    original(iot, "_unscope_topic")
     _handle = replace(iot_data, "handle_request", _handled)
     _arn = replace(iam_actions, "extract_resource_arn", _resource)
 
@@ -44,7 +45,7 @@ def refused(status: int, code: str, message: str) -> Any:
 def _resource(service: str, method: str, path: str, *more: Any) -> str:
     *_rest, region, account = more
     if service == "iot-data" and path.startswith(PATH):
-        return f"arn:aws:iot:{region}:{account}:client/{path.removeprefix(PATH)}"
+        return f"arn:aws:iot:{region}:{account}:client/{path.removeprefix(PATH).removesuffix(subscriptions.SUFFIX)}"
     if service == "iot-data" and path.startswith(named_shadows.PATH):
         return named_shadows.RESOURCE
     return _arn(service, method, path, *more)
@@ -54,21 +55,26 @@ async def _handled(method: str, path: str, headers: dict[str, str], body: bytes,
     flat = {name: value[0] if isinstance(value, list) else value for name, value in query.items()}
     if path.startswith(named_shadows.PATH):
         return named_shadows.answer(method, path, flat)
-    if method in _rates and path.startswith(PATH) and not path.endswith("/subscriptions"):
+    if method == "GET" and path.startswith(PATH) and path.endswith(subscriptions.SUFFIX):
+        return subscriptions.answer(_key(path.removeprefix(PATH).removesuffix(subscriptions.SUFFIX)), flat)
+    if method in _rates and path.startswith(PATH) and not path.endswith(subscriptions.SUFFIX):
         return await _connection(method, path.removeprefix(PATH), flat)
     return await _handle(method, path, headers, body, query)
 
 
-async def _connection(method: str, client: str, query: dict[str, str]) -> Any:
+def _key(client: str) -> sessions.Key:
     from ministack.core.responses import get_account_id, get_region
 
+    return get_account_id(), get_region(), client
+
+
+async def _connection(method: str, client: str, query: dict[str, str]) -> Any:
     if not 1 <= len(client) <= _LONGEST or client.startswith("$"):
         return refused(400, "InvalidRequestException", "The client ID must have 1 to 128 characters, the first not $")
-    account, region = get_account_id(), get_region()
+    key = _key(client)
     per_client, per_account = _rates[method]
-    if not (per_account.allows((account, region)) and per_client.allows((account, region, client))):
+    if not (per_account.allows(key[:2]) and per_client.allows(key)):
         return refused(429, "ThrottlingException", "Rate exceeded")
-    key = (account, region, client)
     return _get(key, _is_true(query, "includeSocketInformation")) if method == "GET" else await _delete(key, query)
 
 

@@ -1,7 +1,9 @@
-"""Gap: an HTTP API invokes a function without its permission, and tells the caller what the function's failure was.
+"""Gaps: an HTTP API invokes a function without its permission, tells the caller what the function's failure was, and takes
+any `Authorization` for a signature.
 
-Source: https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-troubleshooting-lambda.html: whatever goes wrong
-between the gateway and the function is 500 `{"message":"Internal Server Error"}`.
+Sources: https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-troubleshooting-lambda.html: whatever goes wrong
+between the gateway and the function is 500 `{"message":"Internal Server Error"}`;
+https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-access-control-iam.html: who may not gets 403.
 """
 
 import json
@@ -10,7 +12,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from loam_local.extension import roles
-from loam_local.extension.replace import replace
+from loam_local.extension.replace import original, replace
 
 _log = logging.getLogger("loam.http_api")
 _Answer = tuple[int, dict[str, Any], bytes]
@@ -25,6 +27,9 @@ def install() -> None:
     async def invoke(integration: dict[str, Any], api: str, stage: str, path: str, method: str, *rest: Any,
                      **named: Any) -> _Answer:
         route = rest[3] if len(rest) > 3 else named.get("route_key", "$default")
+        headers = rest[0] if rest else named.get("headers", {})
+        if apigateway.route_authorization_type(api, stage, method, path) == "AWS_IAM" and not _is_signed(headers):
+            return 403, {"Content-Type": "application/json"}, b'{"message":"Forbidden"}'
         account, region = named.get("owner_account_id"), named.get("owner_region")
         if not _may(integration, f"arn:aws:execute-api:{region}:{account}:{api}/{stage}/{_of_route(route, method)}",
                     account, region):
@@ -32,7 +37,14 @@ def install() -> None:
         answer = await before(integration, api, stage, path, method, *rest, **named)
         return _failed() if _is_failure(answer) else answer
 
+    original(apigateway, "route_authorization_type")
     replace(apigateway, "_invoke_lambda_proxy", invoke)
+
+
+def _is_signed(headers: dict[str, str]) -> bool:
+    """Whether there is a signature; that it is right was checked before."""
+    return any(name.lower() == "authorization" and value.startswith("AWS4-HMAC-SHA256 ")
+               for name, value in headers.items())
 
 
 def _of_route(route: str, method: str) -> str:

@@ -1,7 +1,10 @@
+use std::collections::HashMap;
+
 use aws_config::SdkConfig;
 use aws_sdk_dynamodb::types::AttributeValue;
 use loam_domain::ThingName;
 use loam_http::{Caller, Problem};
+use loam_runtime::Failure as _;
 use loam_things::Things;
 
 use crate::decide::{Grant, decide};
@@ -47,10 +50,11 @@ impl Access {
         self.of(caller, thing).await?.ok_or_else(Problem::no_such_thing)?.require(role)
     }
 
-    /// All memberships of a person, of whatever epoch, by the names of their things; at most [`MOST_MEMBERSHIPS`].
+    /// All memberships of a person, of whatever epoch, by the names of their things; at most [`MOST_MEMBERSHIPS`]. A row
+    /// that is no membership opens nothing and hides no other: it is left out, and the log tells it.
     ///
     /// # Errors
-    /// [`AccessFailure::NotListed`], [`AccessFailure::BadRow`].
+    /// [`AccessFailure::NotListed`].
     pub async fn things_of(&self, user: &str) -> Result<Vec<Membership>, AccessFailure> {
         let query = self.client.query().table_name(&self.memberships).consistent_read(true);
         let query = query
@@ -59,7 +63,7 @@ impl Access {
             .expression_attribute_values(":user", AttributeValue::S(user.to_owned()))
             .limit(i32::from(MOST_MEMBERSHIPS));
         let answer = query.send().await.map_err(|error| AccessFailure::NotListed(Box::new(error)))?;
-        answer.items().iter().map(membership::of).collect()
+        Ok(answer.items().iter().filter_map(readable).collect())
     }
 
     /// The person's membership of a thing, of whatever epoch.
@@ -69,4 +73,10 @@ impl Access {
         let answer = answer.map_err(|error| AccessFailure::NotRead(Box::new(error)))?;
         answer.item().map(membership::of).transpose()
     }
+}
+
+fn readable(row: &HashMap<String, AttributeValue>) -> Option<Membership> {
+    membership::of(row)
+        .inspect_err(|failure| tracing::error!(code = failure.code(), error = %failure, "a membership was left out"))
+        .ok()
 }

@@ -38,6 +38,12 @@ impl Repeat {
     pub(crate) fn new(caller: &Caller, key: &str, target: &str, body: &Value) -> Self {
         Self { id: digest(&[&caller.sub, key]), digest: digest(&[target, &body.to_string()]) }
     }
+
+    /// A text that a repeat has too, and no other request: for the ids of what the work does. 64 hexadecimal digits.
+    #[must_use]
+    pub fn mark(&self) -> String {
+        digest(&[&self.id, &self.digest])
+    }
 }
 
 impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Creation<T> {
@@ -118,6 +124,17 @@ mod tests {
         {
             assert_eq!(first.id, other.id);
             assert_ne!(first.digest, other.digest);
+        }
+    }
+
+    #[test]
+    fn a_repeat_has_the_mark_of_the_first_request_and_nothing_else_has_it() {
+        let first = repeat("1", "k", "POST /x?", "1").mark();
+        assert_eq!(first, repeat("1", "k", "POST /x?", "1").mark());
+        for other in
+            [repeat("2", "k", "POST /x?", "1"), repeat("1", "l", "POST /x?", "1"), repeat("1", "k", "POST /x?", "2")]
+        {
+            assert_ne!(first, other.mark());
         }
     }
 

@@ -72,19 +72,52 @@ pub struct Mistake {
     pub parameter: Option<String>,
     /// What was expected.
     pub detail: String,
+    /// In a text of a language of Loam's own, such as a filter: how many bytes of UTF-8 stand before the mistake.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(required = false)]
+    pub position: Option<usize>,
+    /// What stands there.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(required = false)]
+    pub found: Option<String>,
+    /// What can stand there.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>, required = false)]
+    pub expected: Option<&'static str>,
+    /// What to do.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>, required = false)]
+    pub hint: Option<&'static str>,
+    /// A text that has it right.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>, required = false)]
+    pub example: Option<&'static str>,
 }
 
 impl Mistake {
     /// A mistake in the body, at a JSON pointer.
     #[must_use]
     pub fn at(pointer: impl Into<String>, detail: impl Into<String>) -> Self {
-        Self { pointer: Some(pointer.into()), parameter: None, detail: detail.into() }
+        Self { pointer: Some(pointer.into()), ..Self::of(detail) }
     }
 
     /// A mistake in a query parameter.
     #[must_use]
     pub fn of_parameter(name: impl Into<String>, detail: impl Into<String>) -> Self {
-        Self { pointer: None, parameter: Some(name.into()), detail: detail.into() }
+        Self { parameter: Some(name.into()), ..Self::of(detail) }
+    }
+
+    fn of(detail: impl Into<String>) -> Self {
+        Self {
+            pointer: None,
+            parameter: None,
+            detail: detail.into(),
+            position: None,
+            found: None,
+            expected: None,
+            hint: None,
+            example: None,
+        }
     }
 }
 

@@ -39,7 +39,20 @@ pub fn sdk_class<E: ProvideErrorMetadata>(error: &SdkError<E, Response>) -> Clas
     }
 }
 
-/// Codes: each service's API reference, "Common Errors" and the operations' own lists.
+/// The class of a cancelled transaction, by the code of the reason that its caller does not deal with itself.
+///
+/// Source: DynamoDB API reference, `TransactWriteItems`, "Cancellation reason codes".
+#[must_use]
+pub fn cancelled_class(reason: &str) -> Class {
+    match reason {
+        "ProvisionedThroughputExceeded" | "ThrottlingError" => Class::Throttled,
+        "ConditionalCheckFailed" | "TransactionConflict" => Class::Conflict,
+        _ => Class::Internal,
+    }
+}
+
+/// Codes: each service's API reference, "Common Errors" and the operations' own lists. AWS IoT has words of its own, and
+/// statuses that say less: 401 for what a role may not do, 410 for a limit, 409 for a rival.
 fn service_class(code: &str, status: u16) -> Class {
     match code {
         "Throttling"
@@ -49,13 +62,21 @@ fn service_class(code: &str, status: u16) -> Class {
         | "RequestLimitExceeded"
         | "TooManyRequestsException"
         | "ProvisionedThroughputExceededException"
+        | "LimitExceededException"
         | "KMSThrottling"
         | "KMSThrottlingException"
         | "SlowDown" => Class::Throttled,
-        "AccessDenied" | "AccessDeniedException" | "AuthorizationError" | "AuthorizationErrorException" => {
-            Class::Forbidden
-        }
-        "ConditionalCheckFailedException" | "TransactionConflictException" => Class::Conflict,
+        "AccessDenied"
+        | "AccessDeniedException"
+        | "AuthorizationError"
+        | "AuthorizationErrorException"
+        | "UnauthorizedException"
+        | "ForbiddenException" => Class::Forbidden,
+        "ConditionalCheckFailedException"
+        | "TransactionConflictException"
+        | "ConflictException"
+        | "VersionConflictException"
+        | "DeleteConflictException" => Class::Conflict,
         "ResourceNotFoundException" | "NotFound" | "NotFoundException" | "QueueDoesNotExist" => Class::NotFound,
         _ if status == 429 => Class::Throttled,
         _ if status >= 500 => Class::Unavailable,
@@ -72,6 +93,30 @@ mod tests {
         assert_eq!(service_class("ThrottlingException", 400), Class::Throttled);
         assert_eq!(service_class("ProvisionedThroughputExceededException", 400), Class::Throttled);
         assert_eq!(service_class("", 429), Class::Throttled);
+    }
+
+    #[test]
+    fn the_words_of_aws_iot_have_their_class() {
+        assert_eq!(service_class("UnauthorizedException", 401), Class::Forbidden);
+        assert_eq!(service_class("ForbiddenException", 403), Class::Forbidden);
+        assert_eq!(service_class("LimitExceededException", 410), Class::Throttled);
+        for code in ["ConflictException", "VersionConflictException", "DeleteConflictException"] {
+            assert_eq!(service_class(code, 409), Class::Conflict, "{code}");
+        }
+        assert_eq!(service_class("InternalFailureException", 500), Class::Unavailable);
+    }
+
+    #[test]
+    fn a_cancelled_transaction_is_throttling_a_rival_or_a_mistake_of_ours() {
+        for reason in ["ThrottlingError", "ProvisionedThroughputExceeded"] {
+            assert_eq!(cancelled_class(reason), Class::Throttled, "{reason}");
+        }
+        for reason in ["ConditionalCheckFailed", "TransactionConflict"] {
+            assert_eq!(cancelled_class(reason), Class::Conflict, "{reason}");
+        }
+        for reason in ["ValidationError", "ItemCollectionSizeLimitExceeded", "no reason", ""] {
+            assert_eq!(cancelled_class(reason), Class::Internal, "{reason}");
+        }
     }
 
     #[test]

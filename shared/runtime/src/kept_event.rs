@@ -37,6 +37,19 @@ impl KeptEvent {
             event,
         }
     }
+
+    /// The record of a queue's message with this `body`, refused as a whole; a body that is no JSON is kept as text.
+    #[must_use]
+    pub fn of_body(kept_by: &str, code: &str, detail: impl Into<String>, body: &str, kept_at: Timestamp) -> Self {
+        Self {
+            kept_by: kept_by.to_owned(),
+            code: code.to_owned(),
+            detail: detail.into(),
+            indexes: vec![],
+            kept_at,
+            event: serde_json::from_str(body).unwrap_or_else(|_| Value::String(body.to_owned())),
+        }
+    }
 }
 
 #[cfg(test)]
@@ -56,5 +69,12 @@ mod tests {
             json!({"keptBy": "soil-alerts", "code": "not-utf8", "detail": "the payload is not UTF-8", "keptAt": 1,
                    "event": {"payload": "/w=="}})
         );
+    }
+
+    #[test]
+    fn a_body_that_is_no_json_is_kept_as_text_and_any_other_as_it_is() {
+        let event = |body| KeptEvent::of_body("jitr", "not-json", "no JSON", body, Timestamp::from_millis(1)).event;
+        assert_eq!(event("{\"a\":1}"), json!({"a": 1}));
+        assert_eq!(event("{\"a\":"), json!("{\"a\":"));
     }
 }

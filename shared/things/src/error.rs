@@ -2,7 +2,7 @@ use aws_sdk_dynamodb::error::{BuildError, SdkError};
 use aws_sdk_dynamodb::operation::get_item::GetItemError;
 use aws_sdk_dynamodb::operation::query::QueryError;
 use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
-use loam_runtime::{Class, Failure, sdk_class};
+use loam_runtime::{Class, Failure, cancelled_class, sdk_class};
 
 /// A row that this crate cannot have written.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -68,15 +68,5 @@ impl Failure for ThingsFailure {
             Self::BadRow(_) => "bad-thing-row",
             Self::Unbuildable(_) | Self::Unwritable(_) => "unbuildable-request",
         }
-    }
-}
-
-/// Source: DynamoDB API reference, `TransactWriteItems`, "Cancellation reason codes".
-fn cancelled_class(reason: &str) -> Class {
-    match reason {
-        "ProvisionedThroughputExceeded" | "ThrottlingError" => Class::Throttled,
-        // Only the caller's own item can have another condition than those that this crate sets.
-        "ConditionalCheckFailed" => Class::Conflict,
-        _ => Class::Internal,
     }
 }

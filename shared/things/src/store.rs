@@ -3,7 +3,8 @@ use std::hash::{BuildHasher as _, Hasher as _};
 use std::time::Duration;
 
 use aws_config::SdkConfig;
-use aws_sdk_dynamodb::types::TransactWriteItem;
+use aws_sdk_dynamodb::error::BuildError;
+use aws_sdk_dynamodb::types::{ConditionCheck, TransactWriteItem};
 use loam_domain::{CertificateId, ThingName, Timestamp};
 
 use crate::write::Written;
@@ -48,6 +49,18 @@ impl Things {
         let answer = request.set_key(Some(rows::record_key(thing))).send().await;
         let answer = answer.map_err(|error| ThingsFailure::NotRead(Box::new(error)))?;
         Ok(answer.item().map(rows::record_of).transpose()?)
+    }
+
+    /// The condition that the thing is registered and neither retired nor on its way there, for a transaction of who makes a
+    /// row about the thing: so nothing is made of a thing after it was erased, however late the one who makes it.
+    /// It takes the right `dynamodb:ConditionCheckItem`.
+    ///
+    /// # Errors
+    /// Never; the SDK's own, for a request that lacks a field.
+    pub fn stays(&self, thing: &ThingName) -> Result<TransactWriteItem, BuildError> {
+        let check = ConditionCheck::builder().table_name(&self.table).set_key(Some(rows::record_key(thing)));
+        let check = check.condition_expression("attribute_exists(thing) AND attribute_not_exists(retirement)");
+        Ok(TransactWriteItem::builder().condition_check(check.build()?).build())
     }
 
     /// A certificate claims a name. Of any number of claims at once exactly one wins.

@@ -53,7 +53,7 @@ pub struct Api {
     client: Client<HttpConnector, Full<Bytes>>,
     /// Where the local AWS listens: resolvers do not know `*.localhost` everywhere.
     address: String,
-    host: String,
+    pub(crate) host: String,
     token: Option<String>,
 }
 

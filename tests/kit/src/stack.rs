@@ -125,6 +125,15 @@ impl Stack {
 }
 
 impl Function {
+    /// The key of its role, as Lambda hands it to the function's process.
+    pub(crate) fn key_variables(&self) -> Vec<(&'static str, &str)> {
+        let Key { access_key_id, secret_access_key, session_token } = &self.credentials;
+        let mut variables =
+            vec![("AWS_ACCESS_KEY_ID", access_key_id.as_str()), ("AWS_SECRET_ACCESS_KEY", secret_access_key)];
+        variables.extend(session_token.as_deref().map(|token| ("AWS_SESSION_TOKEN", token)));
+        variables
+    }
+
     /// A variable of the function's environment, as a configuration's look-up function wants it.
     #[must_use]
     pub fn variable(&self, name: &str) -> Option<String> {

@@ -1,7 +1,7 @@
 //! What answers look like.
 
 use loam_access::Role;
-use loam_things::twins::{Read, Seen};
+use loam_things::twins::{Read, Seen, Twin};
 use serde::Serialize;
 use serde_json::{Map, Value};
 use utoipa::ToSchema;
@@ -9,7 +9,7 @@ use utoipa::ToSchema;
 /// A thing. With `fields` only those are there; what is not known is not there either.
 #[derive(Debug, Clone, ToSchema)]
 #[schema(rename_all = "camelCase")]
-#[expect(dead_code, reason = "the description of what `document` makes, for openapi.json")]
+#[expect(dead_code, reason = "the description of what `seen` makes, for openapi.json")]
 pub(super) struct Thing {
     /// Its name.
     device_id: String,
@@ -80,11 +80,11 @@ impl From<Read> for ReadCost {
     }
 }
 
-/// The thing as its answer shows it.
-pub(super) fn document(seen: Seen, role: Option<Role>) -> Value {
-    let mut document = seen.document;
-    if let (Value::Object(fields), Some(role)) = (&mut document, role) {
+/// A twin as the caller sees it: its document says the role, so that it can be sorted by and shown alone, too.
+pub(super) fn seen(twin: Twin, role: Option<Role>) -> Seen {
+    let mut seen = Seen::from(twin);
+    if let (Value::Object(fields), Some(role)) = (&mut seen.document, role) {
         fields.insert("role".to_owned(), role.as_str().into());
     }
-    document
+    seen
 }

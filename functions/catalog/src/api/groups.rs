@@ -13,6 +13,7 @@ use utoipa::{IntoParams, ToSchema};
 use super::Api;
 use super::answers::ReadCost;
 use super::query::filter_at;
+use super::things::retires;
 use crate::group::{Group, GroupName, Kind, KindWord};
 use crate::store::{Saved, wait_after};
 
@@ -128,15 +129,20 @@ pub(super) async fn put(
     Body(body): Body<GroupBody>,
 ) -> Result<(StatusCode, ETag, Json<GroupView>), Problem> {
     let (name, kind) = (name(&path.group)?, body.kind()?);
-    let mut tries = 0;
+    let (mut tries, mut sent) = (0, None);
     loop {
         let before = api.store.group(&name).await?;
-        if_match.check(before.as_ref().map(|group| group.version))?;
-        let group = changed(before.as_ref(), &kind, &body.description)?;
-        if before.as_ref() == Some(&group) || api.store.put_group(&name, &group).await? == Saved::Yes {
-            let status = if before.is_some() { StatusCode::OK } else { StatusCode::CREATED };
+        if let Some((status, group)) = sent.take().filter(|(_, group)| before.as_ref() == Some(group)) {
+            // This very change is there: the answer to its write was lost on the way.
             return Ok((status, ETag::of(group.version), Json(view(&name, &group))));
         }
+        if_match.check(before.as_ref().map(|group| group.version))?;
+        let group = changed(before.as_ref(), &kind, &body.description)?;
+        let status = if before.is_some() { StatusCode::OK } else { StatusCode::CREATED };
+        if before.as_ref() == Some(&group) || api.store.put_group(&name, &group).await? == Saved::Yes {
+            return Ok((status, ETag::of(group.version), Json(view(&name, &group))));
+        }
+        sent = Some((status, group));
         tries = wait_after(tries).await?;
     }
 }
@@ -155,7 +161,10 @@ pub(super) async fn delete(
     let name = name(&path.group)?;
     let mut tries = 0;
     loop {
-        let group = api.store.group(&name).await?.ok_or_else(no_such_group)?;
+        let Some(group) = api.store.group(&name).await? else {
+            // Gone between two tries: by this very request, whose answer was lost, or by another's.
+            return if tries > 0 { Ok(StatusCode::NO_CONTENT) } else { Err(no_such_group()) };
+        };
         if_match.check(Some(group.version))?;
         if group.members > 0 {
             let detail = format!("{} things are in the group; take them out first", group.members);
@@ -196,6 +205,7 @@ pub(super) async fn put_in(
         match api.store.join(&twin, &name).await? {
             Saved::Yes => return Ok(StatusCode::NO_CONTENT),
             Saved::NoGroup => return Err(no_such_group()),
+            Saved::Ended => return Err(retires()),
             Saved::Lost => tries = wait_after(tries).await?,
         }
     }
@@ -220,7 +230,7 @@ pub(super) async fn take_out(
         twin.version += 1;
         match api.store.leave(&twin, &name).await? {
             Saved::Yes => return Ok(StatusCode::NO_CONTENT),
-            Saved::NoGroup | Saved::Lost => tries = wait_after(tries).await?,
+            Saved::NoGroup | Saved::Ended | Saved::Lost => tries = wait_after(tries).await?,
         }
     }
 }

@@ -11,11 +11,10 @@ use loam_things::twins::{Seen, Span, Twin};
 use serde_json::Value;
 
 use super::Api;
-use super::answers::{Things, document};
+use super::answers::{Things, seen};
 use super::query::{Asked, ListParams, unsupported_sort};
 use crate::list::page;
 use crate::order::Place;
-use crate::paths::only;
 
 /// Lists things: for operators the fleet, for everybody else the things of which they are a member (the first 1,000 by
 /// name). Pages that follow each other neither skip nor repeat a thing that did not change meanwhile.
@@ -28,14 +27,11 @@ pub(super) async fn list(
     scope: Scope,
 ) -> Result<Json<Things>, Problem> {
     let asked = params.read()?;
-    let mut answer = if caller.is_operator() {
+    let answer = if caller.is_operator() {
         api.fleet(&asked, &params, &scope).await?
     } else {
         api.own(&caller.sub, &asked, &params, &scope).await?
     };
-    if let Some(fields) = &asked.fields {
-        answer.items = answer.items.iter().map(|item| only(item, fields)).collect();
-    }
     Ok(Json(answer))
 }
 
@@ -46,11 +42,11 @@ impl Api {
         let after: Option<ThingName> = self.cursors.read(scope, params.cursor.as_deref()).await?;
         let span = Span { after, descending, limit: params.limit.get().into(), count: params.count };
         let selection = self.twins.scan(|seen| asked.wanted.holds(seen), &span).await?;
-        let cursor = match selection.found.last().filter(|_| selection.more) {
+        let items = asked.shown(&selection.found);
+        let cursor = match last_of(&items, &selection.found, selection.more) {
             Some(last) => Some(self.cursors.write(scope, &last.twin.thing).await?),
             None => None,
         };
-        let items = selection.found.into_iter().map(|seen| document(seen, None)).collect();
         Ok(Things { items, cursor, count: selection.matched, read: selection.read.into() })
     }
 
@@ -66,23 +62,25 @@ impl Api {
             .collect();
         let names: Vec<ThingName> = memberships.keys().cloned().collect();
         let (twins, read) = self.twins.batch(&names).await?;
-        let all = twins.into_iter().filter(|twin| counts(&memberships, twin)).map(Seen::from).collect();
+        let all = twins.into_iter().filter_map(|twin| own_of(twin, &memberships)).collect();
         let found = page(all, &asked.wanted, &asked.order, after.as_ref(), params.limit.get().into());
-        let cursor = match &found.next {
-            Some(place) => Some(self.cursors.write(scope, place).await?),
+        let items = asked.shown(&found.things);
+        let cursor = match last_of(&items, &found.things, found.more) {
+            Some(last) => Some(self.cursors.write(scope, &asked.order.place(&last.twin.thing, &last.document)).await?),
             None => None,
         };
-        let items = found.things.into_iter().map(|seen| with_role(seen, &memberships)).collect();
         Ok(Things { items, cursor, count: params.count.then_some(found.matched), read: read.into() })
     }
 }
 
-/// A membership of an earlier owner's time is none.
-fn counts(memberships: &BTreeMap<ThingName, Membership>, twin: &Twin) -> bool {
-    memberships.get(&twin.thing).is_some_and(|membership| membership.epoch >= twin.record.epoch)
+/// The last thing that is shown, if others follow it.
+fn last_of<'f>(shown: &[Value], found: &'f [Seen], more: bool) -> Option<&'f Seen> {
+    let follow = more || shown.len() < found.len();
+    found.get(shown.len().checked_sub(1)?).filter(|_| follow)
 }
 
-fn with_role(seen: Seen, memberships: &BTreeMap<ThingName, Membership>) -> Value {
-    let role = memberships.get(&seen.twin.thing).map(|membership| membership.role);
-    document(seen, role)
+/// A member's own thing; `None` where the membership is one of an earlier owner's time.
+fn own_of(twin: Twin, memberships: &BTreeMap<ThingName, Membership>) -> Option<Seen> {
+    let membership = memberships.get(&twin.thing).filter(|membership| membership.epoch >= twin.record.epoch)?;
+    Some(seen(twin, Some(membership.role)))
 }

@@ -35,9 +35,9 @@ impl Api {
     pub fn new(sdk: &SdkConfig, config: ApiConfig) -> Self {
         let things = Things::new(sdk, config.things_table);
         Self {
-            access: Access::new(sdk, config.memberships_table, things),
+            access: Access::new(sdk, config.memberships_table, things.clone()),
             twins: Twins::new(sdk, config.twins_table.clone()),
-            store: Store::new(sdk, config.twins_table, config.groups_table),
+            store: Store::new(sdk, config.twins_table, config.groups_table, things),
             cursors: Arc::new(Cursors::new(sdk, config.http_table)),
         }
     }

@@ -2,10 +2,12 @@
 
 use loam_http::{Limit, Mistake, Problem};
 use loam_query::{Filter, QueryError};
+use loam_things::twins::Seen;
 use serde::Deserialize;
+use serde_json::Value;
 use utoipa::IntoParams;
 
-use crate::list::Wanted;
+use crate::list::{Wanted, shown};
 use crate::order::Order;
 use crate::paths::Path;
 use crate::search::Search;
@@ -60,6 +62,13 @@ impl ListParams {
     }
 }
 
+impl Asked {
+    /// What an answer shows of the things that were found.
+    pub(super) fn shown(&self, found: &[Seen]) -> Vec<Value> {
+        shown(found.iter().map(|seen| &seen.document), self.fields.as_deref())
+    }
+}
+
 fn fields(text: &str) -> Result<Vec<Path>, String> {
     let fields = text.split(',').map(Path::parse).collect::<Result<Vec<_>, _>>()?;
     if fields.len() > MAX_FIELDS { Err(format!("expected at most {MAX_FIELDS} fields")) } else { Ok(fields) }
@@ -77,6 +86,14 @@ pub(super) fn filter_at(pointer: &str, text: &str) -> Result<Filter, Problem> {
 
 /// The language's own code, with position, what was expected, what to do and an example.
 fn refused(error: &QueryError, mistake: Mistake) -> Problem {
+    let mistake = Mistake {
+        position: Some(error.position),
+        found: Some(error.found.clone()),
+        expected: Some(error.expected),
+        hint: Some(error.hint),
+        example: Some(error.example),
+        ..mistake
+    };
     Problem::bad_request(error.code.as_str(), format!("the filter cannot be read {error}")).with_mistakes([mistake])
 }
 
@@ -111,6 +128,9 @@ mod tests {
         let mistake = &problem.mistakes()[0];
         assert_eq!(mistake.parameter.as_deref(), Some("filter"));
         assert!(mistake.detail.starts_with("at byte 9: expected "), "{}", mistake.detail);
+        assert_eq!((mistake.position, mistake.found.as_deref()), (Some(9), Some("`\"`")));
+        assert!(mistake.expected.is_some() && mistake.hint.is_some());
+        assert!(Filter::parse(mistake.example.unwrap()).is_ok());
     }
 
     #[test]

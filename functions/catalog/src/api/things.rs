@@ -4,13 +4,13 @@ use axum::Json;
 use axum::extract::State;
 use loam_access::{Controller, Grant, Viewer};
 use loam_http::{Body, ETag, IfMatch, Mistake, NoParams, Params, Problem, ThingPath};
-use loam_things::twins::{Notes, RecordView, Seen, Twin};
+use loam_things::twins::{Notes, RecordView, Twin};
 use serde::{Deserialize, Deserializer};
 use serde_json::{Map, Value};
 use utoipa::ToSchema;
 
 use super::Api;
-use super::answers::{Thing, document};
+use super::answers::{Thing, seen};
 use crate::decide::young;
 use crate::store::{Saved, wait_after};
 use crate::tags::patched;
@@ -61,18 +61,29 @@ pub(super) async fn change(
     if_match: IfMatch,
     Body(change): Body<ThingChange>,
 ) -> Result<(ETag, Json<Value>), Problem> {
-    let mut tries = 0;
+    let (mut tries, mut sent) = (0, None);
     loop {
         let mut twin = api.twin(&grant).await?;
+        if sent.as_ref() == Some(&twin.notes) {
+            // This very change is there: the answer to its write was lost on the way.
+            return Ok(answer(twin, &grant));
+        }
         if_match.check(Some(twin.notes.version))?;
         let Some(notes) = change.applied(&twin.notes)? else { return Ok(answer(twin, &grant)) };
         twin.notes = notes;
         twin.version += 1;
         match api.store.put(&twin).await? {
             Saved::Yes => return Ok(answer(twin, &grant)),
+            Saved::Ended => return Err(retires()),
             Saved::Lost | Saved::NoGroup => tries = wait_after(tries).await?,
         }
+        sent = Some(twin.notes);
     }
+}
+
+/// What a write on a thing is answered whose row was erased already.
+pub(super) fn retires() -> Problem {
+    Problem::conflict("thing-retires", "the thing is being retired; nothing can be written on it any more")
 }
 
 impl Api {
@@ -117,7 +128,7 @@ fn wrong(code: &'static str, mistakes: Vec<Mistake>) -> Problem {
 
 fn answer(twin: Twin, grant: &Grant) -> (ETag, Json<Value>) {
     let etag = ETag::of(twin.notes.version);
-    (etag, Json(document(Seen::from(twin), grant.role())))
+    (etag, Json(seen(twin, grant.role()).document))
 }
 
 #[cfg(test)]

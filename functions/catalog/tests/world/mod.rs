@@ -3,12 +3,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use aws_sdk_dynamodb::types::AttributeValue;
 use axum::Router;
 use axum::body::to_bytes;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use catalog::{Api, ApiConfig, Config, Handler, routes};
-use loam_domain::{CertificateId, ThingName};
+use catalog::{Api, ApiConfig, Config, Handler, Store, routes};
+use loam_domain::{CertificateId, ThingName, Timestamp};
 use loam_http::Call;
 use loam_kit::{DeadLetterQueue, Stack, api_event, now, seed_membership, unique_thing};
 use loam_runtime::{BatchItem, Invocation};
@@ -25,6 +26,8 @@ pub(crate) struct World {
     pub(crate) stack: Arc<Stack>,
     router: Router,
     dead_letters: DeadLetterQueue,
+    rows: aws_sdk_dynamodb::Client,
+    config: Config,
 }
 
 /// What a route answered.
@@ -71,6 +74,8 @@ impl World {
             things: Things::new(&admin, config.things_table.clone()),
             thing: unique_thing(purpose),
             dead_letters: DeadLetterQueue::new(&admin, stack.output("CatalogDeadLetters")),
+            rows: aws_sdk_dynamodb::Client::new(&admin),
+            config: config.clone(),
             handler: Handler::new(&stack.role_of(projector, &stack.endpoint).await, config),
             router: routes().with_state(Api::new(&stack.role_of(api, &stack.endpoint).await, api_config)).into(),
             stack: Arc::new(stack),
@@ -115,6 +120,31 @@ impl World {
 
     pub(crate) fn shadow(&self, version: u64, reported: &Value) -> String {
         shadow(&self.thing, version, reported)
+    }
+
+    pub(crate) fn shadow_end(&self, version: u64) -> String {
+        shadow_end_at(&self.thing, version, now())
+    }
+
+    /// The tables that the catalog writes.
+    pub(crate) fn store(&self) -> Store {
+        let Config { twins_table, groups_table, .. } = self.config.clone();
+        Store::of(self.rows.clone(), twins_table, groups_table, self.things.clone())
+    }
+
+    /// Makes the thing's row one that nobody can read.
+    pub(crate) async fn spoil(&self) {
+        let update = self.rows.update_item().table_name(&self.config.twins_table).key("thing", self.key());
+        update.update_expression("REMOVE notes").send().await.unwrap();
+    }
+
+    /// Takes the thing's row away.
+    pub(crate) async fn forget(&self) {
+        self.rows.delete_item().table_name(&self.config.twins_table).key("thing", self.key()).send().await.unwrap();
+    }
+
+    fn key(&self) -> AttributeValue {
+        AttributeValue::S(self.thing.to_string())
     }
 
     pub(crate) fn presence(&self, version: u64, connected: bool) -> String {
@@ -205,12 +235,26 @@ fn certificate(thing: &ThingName) -> CertificateId {
 
 /// The queue's message of a shadow's new state.
 pub(crate) fn shadow(thing: &ThingName, version: u64, reported: &Value) -> String {
+    shadow_at(thing, version, reported, now())
+}
+
+/// The same, of a state of some time ago.
+pub(crate) fn shadow_at(thing: &ThingName, version: u64, reported: &Value, at: Timestamp) -> String {
     let document = json!({
         "previous": {"state": {}, "metadata": {}, "version": version - 1},
         "current": {"state": {"desired": {"interval": 30}, "reported": reported}, "metadata": {}, "version": version},
-        "timestamp": now().as_secs(),
+        "timestamp": at.as_secs(),
     });
+    of_shadow(thing, "update/documents", &document)
+}
+
+/// The queue's message of a shadow's end.
+pub(crate) fn shadow_end_at(thing: &ThingName, version: u64, at: Timestamp) -> String {
+    of_shadow(thing, "delete/accepted", &json!({"version": version, "timestamp": at.as_secs()}))
+}
+
+fn of_shadow(thing: &ThingName, topic: &str, document: &Value) -> String {
     let payload = STANDARD.encode(document.to_string());
-    let topic = format!("$aws/things/{thing}/shadow/update/documents");
+    let topic = format!("$aws/things/{thing}/shadow/{topic}");
     json!({"payload": payload, "topic": topic, "clientId": "n/a", "receivedAt": now()}).to_string()
 }

@@ -3,9 +3,8 @@ use std::time::Duration;
 use aws_config::SdkConfig;
 use loam_dead_letters::DeadLetters;
 use loam_domain::{CertificateId, Event, ThingName, Timestamp};
-use loam_runtime::{BatchItem, Failure as _, Invocation, KeptEvent, diagnostic};
+use loam_runtime::{BatchItem, Invocation, KeptEvent, each_message};
 use loam_things::{Outcome, ThingRecord, Things};
-use serde_json::Value;
 
 use super::decide::ONBOARDING;
 use super::{Gone, Identity, Progress, Stage, Step, Task, next};
@@ -54,26 +53,20 @@ impl Retirer {
         Self { first_wait, ..self }
     }
 
-    /// Deals with events of the queue and answers the ids of those that must come again.
+    /// Deals with events of the queue, one after the other, and answers the ids of those that must come again.
     ///
     /// # Errors
-    /// None of its own: each event fails for itself.
+    /// [`OnboardingFailure::BrokeOff`]: the whole batch comes again.
     pub async fn handle(
         &self,
         batch: Vec<BatchItem>,
         invocation: &Invocation,
     ) -> Result<Vec<String>, OnboardingFailure> {
-        let mut failed = Vec::new();
-        for item in batch {
-            if let Err(failure) = self.deal_with(&item, invocation.now).await {
-                metrics::counter!("Failures").increment(1);
-                let error = diagnostic(&failure).error_message;
-                let (code, class) = (failure.code(), failure.class().as_str());
-                tracing::error!(code, class, error, "a message must come again");
-                failed.push(item.message_id);
-            }
-        }
-        Ok(failed)
+        each_message(batch, 1, |item| {
+            let (retirer, now) = (self.clone(), invocation.now);
+            async move { Box::pin(retirer.deal_with(&item, now)).await }
+        })
+        .await
     }
 
     async fn deal_with(&self, item: &BatchItem, now: Timestamp) -> Result<(), OnboardingFailure> {
@@ -182,16 +175,7 @@ impl Retirer {
     async fn keep(&self, item: &BatchItem, now: Timestamp) -> Result<(), OnboardingFailure> {
         let (code, detail) = ("not-an-event", "the message is no event of a thing");
         tracing::warn!(code, detail, "refused and kept");
-        let event = serde_json::from_str(&item.body).unwrap_or_else(|_| Value::String(item.body.clone()));
-        let kept = KeptEvent {
-            kept_by: NAME.to_owned(),
-            code: code.to_owned(),
-            detail: detail.to_owned(),
-            indexes: vec![],
-            kept_at: now,
-            event,
-        };
-        self.dead_letters.keep(&kept).await?;
+        self.dead_letters.keep(&KeptEvent::of_body(NAME, code, detail, &item.body, now)).await?;
         metrics::counter!("Refused").increment(1);
         Ok(())
     }

@@ -63,7 +63,10 @@ async fn an_operator_retires_the_version_that_was_seen_and_a_repeat_is_no_mistak
     let (status, tag, life) = ann.retire(thing, Some(&format!("\"{version}\""))).await;
     assert_eq!((status, tag), (StatusCode::ACCEPTED, Some(format!("\"{}\"", version + 1))));
     assert_eq!((&life["thing"], &life["retirement"]["by"]), (&json!(thing), &json!("ann")));
-    assert_eq!(life["retirement"]["awaiting"], json!(["onboarding", "presence", "soil-alerts", "telemetry"]));
+    assert_eq!(
+        life["retirement"]["awaiting"],
+        json!(["catalog", "onboarding", "presence", "soil-alerts", "telemetry"])
+    );
     assert_eq!(ann.retire(thing, None).await.0, StatusCode::ACCEPTED);
 }
 

@@ -1,7 +1,7 @@
 //! The HTTP routes, without the gateway in front.
 
 use loam_http::Call;
-use loam_kit::{Stack, api_event, now};
+use loam_kit::{Stack, api_event, now, seed_membership, seed_membership_since, unique_thing};
 use presence::{Api, ApiConfig};
 use serde_json::{Value, json};
 
@@ -9,17 +9,22 @@ use crate::world::World;
 
 /// What an operator is answered on `GET /v1/things/{thing}/{path}`: status and body.
 async fn get(world: &World, path: &str) -> (u16, Value) {
-    get_as(world, path, &["operators"]).await
+    get_as(world, path, "someone", &["operators"]).await
 }
 
-async fn get_as(world: &World, path: &str, groups: &[&str]) -> (u16, Value) {
+/// What a person is answered who is no operator.
+async fn get_by(world: &World, path: &str, user: &str) -> (u16, Value) {
+    get_as(world, path, user, &["co-operators"]).await
+}
+
+async fn get_as(world: &World, path: &str, sub: &str, groups: &[&str]) -> (u16, Value) {
     let stack = Stack::deployed();
     let function = stack.function("PresenceApi");
     let config = ApiConfig::from_lookup(&|name| function.variable(name)).unwrap();
     let api = Api::new(&stack.role_of(function, &stack.endpoint).await, config);
     let (bare, _) = path.split_once('?').unwrap_or((path, ""));
     let route = format!("GET /v1/things/{{thing}}/{bare}");
-    let event = api_event(&route, &format!("/v1/things/{}/{path}", world.thing), "someone", groups, None);
+    let event = api_event(&route, &format!("/v1/things/{}/{path}", world.thing), sub, groups, None);
     let call = Call { request_id: "test".to_owned(), now: now(), deadline: now().plus_millis(29_000) };
     let router = presence::routes().with_state(api);
     let answer = loam_http::answer(router.into(), serde_json::from_value(event).unwrap(), call).await;
@@ -77,14 +82,64 @@ async fn the_history_comes_in_pages_newest_first() {
 }
 
 #[tokio::test]
-async fn what_is_not_ours_is_not_there_and_only_operators_may_ask() {
-    let world = World::of_nobody("route").await;
-    for path in ["presence", "presence?live=true", "presence/history"] {
-        let (status, problem) = get(&world, path).await;
-        assert_eq!((status, &problem["code"]), (404, &json!("no-such-thing")), "{path}");
-        let (status, problem) = get_as(&world, path, &[]).await;
-        assert_eq!((status, &problem["code"]), (403, &json!("operators-only")), "{path}");
+async fn a_member_of_any_role_is_told_and_live_repairs_for_them_too() {
+    let world = World::new("member").await;
+    world.at_once(world.connected(0, 7)).await;
+    for role in ["viewer", "controller", "owner"] {
+        let user = unique_thing("user").to_string();
+        seed_membership(&Stack::deployed(), &user, &world.thing, role, 1).await;
+        let (status, body) = get_by(&world, "presence", &user).await;
+        assert_eq!((status, &body["connected"], &body["versionNumber"]), (200, &json!(true), &json!(7)), "{role}");
+        let (status, page) = get_by(&world, "presence/history", &user).await;
+        assert_eq!((status, page["items"].as_array().unwrap().len()), (200, 2), "{role}");
+    }
+    let viewer = unique_thing("user").to_string();
+    seed_membership(&Stack::deployed(), &viewer, &world.thing, "viewer", 1).await;
+    let (status, body) = get_by(&world, "presence?live=true", &viewer).await;
+    assert_eq!((status, &body["connected"], &body["live"]), (200, &json!(false), &json!("disconnected")));
+    assert_eq!((world.known().await, world.shadow().await.unwrap().0), (Some((false, 7, None)), json!(false)));
+}
+
+#[tokio::test]
+async fn a_members_history_begins_with_their_own_time() {
+    let world = World::new("since").await;
+    world.at_once(world.connected(0, 7)).await;
+    let told = world.rows.history(&world.thing, None, 100, None, now()).await.unwrap().events;
+    let (last, user) = (told[0].at, unique_thing("user").to_string());
+    seed_membership_since(&Stack::deployed(), &user, &world.thing, ("owner", 1), last).await;
+    let (status, page) = get_by(&world, "presence/history", &user).await;
+    assert_eq!((status, page["items"].as_array().unwrap().len()), (200, 2));
+    let (_, first) = get_by(&world, "presence/history?limit=1", &user).await;
+    let behind = format!("presence/history?limit=1&cursor={}", first["cursor"].as_str().unwrap());
+    // They left, and came back later: neither a list nor the cursor of before shows what was before.
+    seed_membership_since(&Stack::deployed(), &user, &world.thing, ("owner", 1), last.plus_millis(1)).await;
+    for path in ["presence/history", &behind] {
+        assert_eq!(get_by(&world, path, &user).await, (200, json!({"items": []})), "{path}");
+    }
+}
+
+#[tokio::test]
+async fn what_one_may_not_know_is_the_same_404_as_what_is_not_ours() {
+    let (world, nobodys) = (World::new("hidden").await, World::of_nobody("hidden").await);
+    let (former, stranger) = (unique_thing("user").to_string(), unique_thing("user").to_string());
+    seed_membership(&Stack::deployed(), &former, &world.thing, "owner", 0).await;
+    for path in ["presence", "presence?live=true", "presence/history", "presence?live=perhaps"] {
+        let (status, missing) = get(&nobodys, path).await;
+        assert_eq!((status, &missing["code"]), (404, &json!("no-such-thing")), "{path}");
+        for user in [&former, &stranger] {
+            assert_eq!(get_by(&world, path, user).await, (404, missing.clone()), "{path}");
+        }
     }
     let (status, problem) = get(&world, "presence?live=perhaps").await;
     assert_eq!((status, &problem["code"]), (400, &json!("invalid-query")));
+}
+
+#[tokio::test]
+async fn of_a_thing_that_was_erased_nothing_is_remembered() {
+    let world = World::new("erased").await;
+    world.at_once(world.connected(0, 7)).await;
+    world.begin_retirement().await;
+    world.later([world.retiring()]).await;
+    assert_eq!(get(&world, "presence").await.0, 404);
+    assert_eq!(get(&world, "presence/history").await, (200, json!({"items": []})));
 }

@@ -162,7 +162,7 @@ impl World {
 
     /// What was told, the oldest first.
     pub(crate) async fn told(&self) -> Vec<EventType> {
-        let page = self.rows.history(&self.thing, None, 100, now()).await.unwrap();
+        let page = self.rows.history(&self.thing, None, 100, None, now()).await.unwrap();
         page.events.iter().rev().map(|event| event.kind).collect()
     }
 

@@ -2,7 +2,7 @@ use loam_domain::Timestamp;
 
 use super::fold::{Alarm, Closed, Fold};
 use super::state::Place;
-use super::{AlertRule, Episode, MAX_OUTBOX, Notice, Observation, Sample, State};
+use super::{AlertRule, Ending, Episode, MAX_OUTBOX, MAX_PAST, Notice, Observation, PastEpisode, Sample, State};
 
 /// What became of the observations of one message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -88,9 +88,9 @@ fn data_is_back(state: &mut State, rule: &AlertRule, now: Timestamp) {
 /// begun; then all up to its opening is settled, so that nothing can open it a second time.
 fn close(state: &mut State, rule: &AlertRule, episode: Episode, fold: &Fold, now: Timestamp) {
     let closed = fold.closed.as_ref().filter(|closed| closed.by.at() >= episode.opened_at());
-    let (closing, worst) = match closed {
-        Some(Closed { by, worst }) => (by.clone(), worst.clone()),
-        None => (newest(state, &episode), episode.worst.clone()),
+    let (ending, closing, worst) = match closed {
+        Some(Closed { by, worst }) => (Ending::Recovered, by.clone(), worst.clone()),
+        None => (Ending::Disproved, newest(state, &episode), episode.worst.clone()),
     };
     let barrier = closed.map_or(episode.opened_at(), |closed| closed.by.at());
     let episode = Episode { worst: episode.worst.clone().worse(&worst, rule), ..episode };
@@ -99,6 +99,10 @@ fn close(state: &mut State, rule: &AlertRule, episode: Episode, fold: &Fold, now
         state.tell(notice, now);
         state.last_recovery = Some(now);
     }
+    if state.past.len() >= MAX_PAST {
+        state.past.remove(0);
+    }
+    state.past.push(PastEpisode::of(state, rule, episode, closing, ending));
     state.settle(barrier);
 }
 
@@ -117,7 +121,7 @@ fn tell_of_episode(state: &mut State, rule: &AlertRule, alarm: &Alarm, now: Time
     let (reminders, notice) = match episode.told_at {
         None if cooling => return,
         None => (0, Notice::opened(state, rule, &alarm.last_breach, now)),
-        Some(told_at) if !episode.acknowledged && is_reminder_due(rule, told_at, now) => {
+        Some(told_at) if episode.acknowledged.is_none() && is_reminder_due(rule, told_at, now) => {
             (number, Notice::reminder(state, rule, number, &alarm.last_breach, now))
         }
         Some(_) => return,

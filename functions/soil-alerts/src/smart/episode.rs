@@ -19,8 +19,36 @@ pub struct Episode {
     #[serde(default, skip_serializing_if = "is_zero")]
     pub reminders: u32,
     /// Somebody has taken care of it: no more reminders.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    pub acknowledged: bool,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub acknowledged: Option<Acknowledgement>,
+}
+
+/// Who takes care of an episode.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Acknowledgement {
+    /// The person's id in the user pool.
+    pub by: String,
+    /// When they said so.
+    pub at: Timestamp,
+}
+
+/// No notice of a thing before a time.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Snooze {
+    /// The first moment at which people are told again.
+    pub until: Timestamp,
+    /// The person's id in the user pool.
+    pub by: String,
+    /// When they said so.
+    pub at: Timestamp,
+}
+
+impl Snooze {
+    /// Whether people are told of nothing at `now`.
+    #[must_use]
+    pub fn holds(&self, now: Timestamp) -> bool {
+        now < self.until
+    }
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "the signature that serde asks for")]
@@ -35,7 +63,7 @@ impl Episode {
             worst: alarm.worst.clone(),
             told_at: None,
             reminders: 0,
-            acknowledged: false,
+            acknowledged: None,
         }
     }
 

@@ -3,7 +3,7 @@ use std::time::Duration;
 use loam_domain::{Reading, ThingName, Timestamp};
 
 use super::store_error::StoreError;
-use super::{AlertRule, Decision, Notice, Observation, RuleStore, State, StateStore, Tally, decide};
+use super::{AlertRule, Decision, NearestRules, Notice, Observation, State, StateStore, Tally, decide};
 use crate::{AlertFailure, Notice as Mail, Notices};
 
 /// So often a lost condition is followed by another try. Somebody wins each round, so that eight handlers of one thing
@@ -18,6 +18,11 @@ const PAUSE: Duration = Duration::from_millis(7);
 const LOOKS: u32 = 4;
 const FIRST_LOOK: Duration = Duration::from_millis(130);
 
+/// How long past episodes are kept unless told otherwise, in days.
+pub const DEFAULT_HISTORY_DAYS: u16 = 90;
+
+const DAY_MILLIS: i64 = 24 * 60 * 60 * 1000;
+
 /// Smart mode's shell: load, decide, save, send, clear; it chooses nothing.
 ///
 /// It may be stopped anywhere and run again: a notice is committed with the state that makes it due, and leaves the
@@ -25,9 +30,10 @@ const FIRST_LOOK: Duration = Duration::from_millis(130);
 #[derive(Debug, Clone)]
 pub struct Alerts {
     pub(super) states: StateStore,
-    pub(super) rules: RuleStore,
+    pub(super) rules: NearestRules,
     pub(super) notices: Notices,
     pub(super) threshold: f64,
+    history_days: u16,
 }
 
 /// What became of a message.
@@ -42,8 +48,14 @@ pub struct Applied {
 impl Alerts {
     /// The alerts in these tables, told to `notices`; where nobody wrote a rule, humidity below `threshold` is dry.
     #[must_use]
-    pub const fn new(states: StateStore, rules: RuleStore, notices: Notices, threshold: f64) -> Self {
-        Self { states, rules, notices, threshold }
+    pub const fn new(states: StateStore, rules: NearestRules, notices: Notices, threshold: f64) -> Self {
+        Self { states, rules, notices, threshold, history_days: DEFAULT_HISTORY_DAYS }
+    }
+
+    /// The same, with a history that is kept for `days` and not for [`DEFAULT_HISTORY_DAYS`].
+    #[must_use]
+    pub fn keeping_history(self, days: u16) -> Self {
+        Self { history_days: days, ..self }
     }
 
     /// Judges the readings of one message of `thing`, which AWS IoT took at `received_at`, under each of its rules;
@@ -59,7 +71,7 @@ impl Alerts {
         now: Timestamp,
     ) -> Result<Applied, AlertFailure> {
         let mut applied = Applied::default();
-        for rule in self.rules.rules(thing, self.threshold).await? {
+        for rule in self.rules.of(thing, self.threshold).await? {
             let path = rule.path();
             let observations: Vec<_> = readings.iter().filter_map(|reading| Observation::of(reading, path)).collect();
             if !observations.is_empty() {
@@ -86,7 +98,7 @@ impl Alerts {
                 }
                 Decision::Save(next, tally) => {
                     let next = next.committed_at(now);
-                    match self.states.save(&next).await {
+                    match self.commit(&next, now).await {
                         Ok(()) => return Ok(Applied { tally, notices: self.send(thing, next, State::to_send).await? }),
                         Err(StoreError::Conflict) => {}
                         Err(error) => return Err(error.into()),
@@ -95,6 +107,14 @@ impl Alerts {
             }
         }
         Err(StoreError::Conflict.into())
+    }
+
+    /// What a version closes is written with it, and only then it takes a transaction.
+    async fn commit(&self, next: &State, now: Timestamp) -> Result<(), StoreError> {
+        if next.past().is_empty() {
+            return self.states.save(next).await;
+        }
+        self.states.save_closing(next, now.plus_millis(i64::from(self.history_days) * DAY_MILLIS)).await
     }
 
     /// A repeat has nothing to change, but the run before it may have died between saving and sending. If it lives, it

@@ -186,7 +186,7 @@ mod tests {
             worst: Sample::new(AT, 12.0),
             told_at: Some(AT),
             reminders: 0,
-            acknowledged: false,
+            acknowledged: None,
         };
         state.version = 7;
         let notice = Notice::recovered(&state, &rule, &episode, &Sample::new(AT.plus_millis(5_430_000), 41.0), AT);
@@ -220,7 +220,7 @@ mod tests {
             let mut state = state(&path, &name);
             let sample = Sample::new(AT, 2.0);
             let episode = Episode {
-                opening: sample.clone(), worst: sample.clone(), told_at: None, reminders: 0, acknowledged: false,
+                opening: sample.clone(), worst: sample.clone(), told_at: None, reminders: 0, acknowledged: None,
             };
             state.episode = Some(episode.clone());
             for notice in [

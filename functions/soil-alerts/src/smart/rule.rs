@@ -1,13 +1,15 @@
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 const MAX_COUNT: u8 = 16;
 const MAX_PATH: usize = 64;
 const MONTH_SECONDS: u32 = 30 * 24 * 60 * 60;
 
 /// On which side of the threshold a value breaches.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[schema(as = AlertDirection)]
 #[serde(rename_all = "kebab-case")]
 pub enum Direction {
     /// A value below the threshold breaches: dry soil, an empty battery.
@@ -17,11 +19,13 @@ pub enum Direction {
 }
 
 /// A rule as people write it and the table keeps it: flat, with defaults. [`AlertRule`] is the checked one.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+#[schema(as = AlertRule)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct RuleSpec {
     /// The value that the rule watches: `humidity`, or another numeric field's name or dotted path, 1 to 64
     /// characters of `[A-Za-z0-9_.-]`, the first a letter.
+    #[schema(pattern = "^[A-Za-z][A-Za-z0-9_.-]*$", max_length = 64)]
     pub path: String,
     /// On which side of `threshold` a value breaches; default `below`.
     #[serde(default = "below")]
@@ -33,23 +37,29 @@ pub struct RuleSpec {
     pub clear: Option<f64>,
     /// N: so many of the last `of` readings must breach to open an episode; 1 to `of`, default 1.
     #[serde(default = "one")]
+    #[schema(minimum = 1, maximum = 16)]
     pub breaches: u8,
     /// M: 1 to 16, default 1.
     #[serde(default = "one")]
+    #[schema(minimum = 1, maximum = 16)]
     pub of: u8,
     /// So many clear readings in a row close an episode; 1 to 16. Default 1: with every other default too, an
     /// episode is then exactly a stretch of readings that the classic mode would have told of.
     #[serde(default = "one")]
+    #[schema(minimum = 1, maximum = 16)]
     pub clears: u8,
     /// Seconds between two notices of a lasting episode, 60 to 30 days; none: an episode is told of once.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(minimum = 60, maximum = 2_592_000)]
     pub reminder_seconds: Option<u32>,
     /// Seconds after a recovery notice in which no new episode is told of, 1 to 30 days; default none. An episode
     /// that lasts beyond is told of then.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(minimum = 1, maximum = 2_592_000)]
     pub cooldown_seconds: Option<u32>,
     /// Seconds without a reading after which people are told, 60 to 30 days; default never.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(minimum = 60, maximum = 2_592_000)]
     pub no_data_seconds: Option<u32>,
     /// `false` mutes the path in this scope, also against wider scopes; default `true`.
     #[serde(default = "yes")]
@@ -113,7 +123,11 @@ impl TryFrom<RuleSpec> for AlertRule {
             Direction::Above => clear <= spec.threshold,
         };
         let checks = [
-            (is_path(&spec.path), "path", "1 to 64 characters of [A-Za-z0-9_.-], the first a letter, no empty part"),
+            (
+                Self::is_path(&spec.path),
+                "path",
+                "1 to 64 characters of [A-Za-z0-9_.-], the first a letter, no empty part",
+            ),
             (spec.threshold.is_finite(), "threshold", "a finite number"),
             (clear.is_finite() && clear_side, "clear", "at the threshold or on its healthy side"),
             ((1..=MAX_COUNT).contains(&spec.of), "of", "1 to 16"),
@@ -133,14 +147,6 @@ impl TryFrom<RuleSpec> for AlertRule {
 
 fn within(seconds: Option<u32>, least: u32) -> bool {
     seconds.is_none_or(|seconds| (least..=MONTH_SECONDS).contains(&seconds))
-}
-
-fn is_path(path: &str) -> bool {
-    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"_.-".contains(&byte);
-    path.len() <= MAX_PATH
-        && path.starts_with(|first: char| first.is_ascii_alphabetic())
-        && path.bytes().all(plain)
-        && path.split('.').all(|part| !part.is_empty())
 }
 
 impl AlertRule {
@@ -167,10 +173,26 @@ impl AlertRule {
         Self { spec, clear: threshold }
     }
 
+    /// Whether a rule may watch `path`.
+    #[must_use]
+    pub(crate) fn is_path(path: &str) -> bool {
+        let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"_.-".contains(&byte);
+        path.len() <= MAX_PATH
+            && path.starts_with(|first: char| first.is_ascii_alphabetic())
+            && path.bytes().all(plain)
+            && path.split('.').all(|part| !part.is_empty())
+    }
+
     /// The rule as people write it.
     #[must_use]
     pub const fn spec(&self) -> &RuleSpec {
         &self.spec
+    }
+
+    /// The same, for good.
+    #[must_use]
+    pub fn into_spec(self) -> RuleSpec {
+        self.spec
     }
 
     /// The value that the rule watches.

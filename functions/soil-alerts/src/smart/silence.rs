@@ -2,34 +2,36 @@ use loam_domain::Timestamp;
 
 use super::{AlertRule, Decision, Notice, State, Tally};
 
-/// Judges at `now` whether the readings of a thing stay away for too long under `rule`, the one that holds for the
-/// state's path; `None` if there is none any more.
+/// Judges at `now` what no reading brings about: that the readings of a thing stay away for too long under `rule`, the one
+/// that holds for the state's path (`None` if there is none any more), and that a snooze is over which held notices back.
 ///
-/// People are told once, and again only after readings came back. At exactly the expected time a reading is not yet
-/// overdue.
+/// People are told once of silence, and again only after readings came back. At exactly the expected time a reading is not
+/// yet overdue.
 #[must_use]
 pub fn decide_silence(state: &State, rule: Option<&AlertRule>, now: Timestamp) -> Decision {
-    let Some((seen, expect_by)) = state.last_seen.zip(state.expect_by) else {
-        return Decision::Unchanged(Tally::default());
-    };
-    let due = rule.and_then(AlertRule::no_data_millis).map(|millis| seen.plus_millis(millis));
     let mut next = state.next();
     next.release_held(now);
-    next.expect_by = match due {
-        None => None,                                            // nobody wants to know any more
-        Some(due) if now <= due => Some(due),                    // the rule may have become more patient
-        Some(_) if state.is_snoozed(now) => state.snoozed_until, // later, if still so
-        Some(_) => {
-            let notice = Notice::no_data(&next, seen, now);
-            next.silent_since = Some(seen);
-            next.outbox.push(notice);
-            None
-        }
-    };
-    if next.expect_by == Some(expect_by) {
+    overdue(&mut next, rule, now);
+    if next.expect_by == state.expect_by && next.held.len() == state.held.len() {
         return Decision::Unchanged(Tally::default());
     }
     Decision::Save(Box::new(next), Tally::default())
+}
+
+fn overdue(state: &mut State, rule: Option<&AlertRule>, now: Timestamp) {
+    let Some(seen) = state.last_seen.filter(|_| state.expect_by.is_some()) else { return };
+    let due = rule.and_then(AlertRule::no_data_millis).map(|millis| seen.plus_millis(millis));
+    state.expect_by = match due {
+        None => None,                         // nobody wants to know any more
+        Some(due) if now <= due => Some(due), // the rule may have become more patient
+        Some(_) if state.is_snoozed(now) => state.snooze.as_ref().map(|snooze| snooze.until), // later, if still so
+        Some(_) => {
+            let notice = Notice::no_data(state, seen, now);
+            state.silent_since = Some(seen);
+            state.outbox.push(notice);
+            None
+        }
+    };
 }
 
 #[cfg(test)]
@@ -37,7 +39,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::smart::{NoticeKind, Observation, RuleSpec, Sample, Status, decide};
+    use crate::smart::{NoticeKind, Observation, RuleSpec, Sample, Snooze, Status, decide};
 
     const SEEN: Timestamp = Timestamp::from_millis(1_598_536_072_677);
 
@@ -57,6 +59,10 @@ mod tests {
     fn heard(state: &State, at: Timestamp) -> State {
         let observation = Observation { name: "soilSensor1".to_owned(), sample: Sample::new(at, 50.0) };
         saved(decide(state, &rule(Some(600)), &[observation], at))
+    }
+
+    fn snoozed(state: State, until: Timestamp) -> State {
+        State { snooze: Some(Snooze { until, by: "ann".to_owned(), at: SEEN }), ..state }
     }
 
     fn unchanged(decision: &Decision) -> bool {
@@ -107,7 +113,7 @@ mod tests {
     #[test]
     fn a_snooze_puts_the_alarm_off_to_its_end() {
         let until = SEEN.plus_millis(5_000_000);
-        let state = heard(&State::new("thing1", "humidity"), SEEN).snoozed(until);
+        let state = snoozed(heard(&State::new("thing1", "humidity"), SEEN), until);
         let asleep = saved(decide_silence(&state, Some(&rule(Some(600))), SEEN.plus_millis(700_000)));
         assert_eq!((asleep.expect_by, asleep.outbox.len()), (Some(until), 0));
         let awake = saved(decide_silence(&asleep, Some(&rule(Some(600))), until));
@@ -118,5 +124,20 @@ mod tests {
     fn an_event_that_arrived_earlier_does_not_bring_the_time_forward() {
         let state = heard(&State::new("thing1", "humidity"), SEEN);
         assert_eq!(heard(&state, SEEN.plus_millis(-1)).expect_by, state.expect_by);
+    }
+
+    #[test]
+    fn what_a_snooze_held_back_is_told_at_its_end_also_when_no_reading_comes() {
+        let until = SEEN.plus_millis(5_000);
+        let dry = Observation { name: "soilSensor1".to_owned(), sample: Sample::new(SEEN, 20.0) };
+        let told = saved(decide(&State::new("thing1", "humidity"), &rule(None), &[dry], SEEN));
+        let told = told.without(&told.outbox).unwrap();
+        let held = heard(&snoozed(told, until), SEEN.plus_millis(1_000));
+        let held = State { expect_by: None, ..held };
+        assert_eq!((held.outbox.len(), held.look_at()), (0, Some(until)));
+        assert!(unchanged(&decide_silence(&held, Some(&rule(None)), until.plus_millis(-1))));
+        let awake = saved(decide_silence(&held, Some(&rule(None)), until));
+        let kinds: Vec<_> = awake.to_send().iter().map(|notice| notice.kind).collect();
+        assert_eq!((kinds, awake.held.len()), (vec![NoticeKind::Recovered], 0));
     }
 }

@@ -2,7 +2,7 @@ use loam_domain::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::fold::Fold;
-use super::{AlertRule, Episode, Notice, Sample};
+use super::{AlertRule, Episode, Notice, PastEpisode, Sample, Snooze};
 
 /// So many samples are kept one by one: what comes late among them is put in its place.
 pub const MAX_WINDOW: usize = 64;
@@ -10,6 +10,9 @@ pub const MAX_WINDOW: usize = 64;
 /// With so many notices waiting no further episode is told of (it is when there is room again): a state must stay far
 /// below the 400 KB that an item may have, also when one message holds hundreds of episodes.
 pub const MAX_OUTBOX: usize = 16;
+
+/// So many episodes at most, the newest ones, enter the history by one message: a transaction holds 100 items.
+pub const MAX_PAST: usize = 64;
 
 /// What is remembered of one thing under the rule of one path. One item, written as a whole and only by whoever saw the
 /// version before.
@@ -40,9 +43,9 @@ pub struct State {
     /// When the last episode that people were told of recovered.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_recovery: Option<Timestamp>,
-    /// No notice before this time.
+    /// No notice before its end.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub snoozed_until: Option<Timestamp>,
+    pub snooze: Option<Snooze>,
     /// When the newest message that counted arrived.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_seen: Option<Timestamp>,
@@ -58,6 +61,9 @@ pub struct State {
     /// Notices that are due and, as far as this state knows, not sent.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub outbox: Vec<Notice>,
+    /// The episodes that this very version closes; written with it, as items of their own. At most [`MAX_PAST`].
+    #[serde(skip)]
+    pub(crate) past: Vec<PastEpisode>,
 }
 
 /// A state in one word.
@@ -105,13 +111,20 @@ impl State {
             barrier: None,
             episode: None,
             last_recovery: None,
-            snoozed_until: None,
+            snooze: None,
             last_seen: None,
             expect_by: None,
             silent_since: None,
             held: Vec::new(),
             outbox: Vec::new(),
+            past: Vec::new(),
         }
+    }
+
+    /// The episodes that this version closes: whoever saves it writes them, in the same transaction.
+    #[must_use]
+    pub fn past(&self) -> &[PastEpisode] {
+        &self.past
     }
 
     /// The state in one word.
@@ -160,12 +173,13 @@ impl State {
         self.outbox.iter().filter(waited).cloned().collect()
     }
 
-    /// When the sweep should look at this state, if no reading changes it before: a reading is overdue then, or a
-    /// notice left behind. `None`: never.
+    /// When the sweep should look at this state, if no reading changes it before: a reading is overdue then, a notice
+    /// left behind, or a snooze over that held some back. `None`: never.
     #[must_use]
     pub fn look_at(&self) -> Option<Timestamp> {
         let notices = self.outbox.iter().map(|notice| notice.at.plus_millis(LEFT_BEHIND_MILLIS));
-        notices.chain(self.expect_by).min()
+        let snooze = self.snooze.as_ref().filter(|_| !self.held.is_empty()).map(|snooze| snooze.until);
+        notices.chain(self.expect_by).chain(snooze).min()
     }
 
     /// The next version without the notices `sent`; `None` if none of them is left in it.
@@ -179,25 +193,8 @@ impl State {
         })
     }
 
-    /// The next version with no notice before `until`. What happens meanwhile is remembered: an episode that is still
-    /// open then is told of with the next reading.
-    #[must_use]
-    pub fn snoozed(&self, until: Timestamp) -> Self {
-        Self { snoozed_until: Some(until), ..self.next() }
-    }
-
-    /// The next version with its episode acknowledged, if the open episode is the one that opened at `opened_at` and
-    /// nobody acknowledged it before.
-    #[must_use]
-    pub fn acknowledged(&self, opened_at: Timestamp) -> Option<Self> {
-        let mut next = self.next();
-        let episode = next.episode.as_mut().filter(|it| it.opened_at() == opened_at && !it.acknowledged)?;
-        episode.acknowledged = true;
-        Some(next)
-    }
-
     pub(crate) fn next(&self) -> Self {
-        Self { version: self.version.saturating_add(1), ..self.clone() }
+        Self { version: self.version.saturating_add(1), past: Vec::new(), ..self.clone() }
     }
 
     pub(crate) fn place(&self, sample: &Sample) -> Place {
@@ -235,7 +232,7 @@ impl State {
     }
 
     pub(crate) fn is_snoozed(&self, now: Timestamp) -> bool {
-        self.snoozed_until.is_some_and(|until| now < until)
+        self.snooze.as_ref().is_some_and(|snooze| snooze.holds(now))
     }
 
     /// Puts `notice` where it belongs: a snooze holds it back.
@@ -281,18 +278,5 @@ mod tests {
         }
         let json = serde_json::to_string(&state).unwrap();
         assert_eq!(serde_json::from_str::<State>(&json).unwrap(), state);
-    }
-
-    #[test]
-    fn acknowledging_another_episode_or_twice_changes_nothing() {
-        let sample = Sample::new(Timestamp::from_millis(5), 20.0);
-        let episode =
-            Episode { opening: sample.clone(), worst: sample, told_at: None, reminders: 0, acknowledged: false };
-        let state = State { episode: Some(episode), ..State::new("thing1", "humidity") };
-        assert_eq!(state.acknowledged(Timestamp::from_millis(6)), None);
-        let acknowledged = state.acknowledged(Timestamp::from_millis(5)).unwrap();
-        assert_eq!(acknowledged.version, 1);
-        assert_eq!(acknowledged.acknowledged(Timestamp::from_millis(5)), None);
-        assert_eq!(State::new("thing1", "humidity").acknowledged(Timestamp::from_millis(5)), None);
     }
 }

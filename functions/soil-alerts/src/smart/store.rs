@@ -2,24 +2,29 @@ use std::collections::HashMap;
 
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::types::AttributeValue;
+use futures_util::future::try_join_all;
 use loam_domain::{ThingName, Timestamp};
 
 use super::State;
 use super::store_error::StoreError;
 
-type Item = HashMap<String, AttributeValue>;
+pub(super) type Item = HashMap<String, AttributeValue>;
 
 /// So many partitions the sparse index `silence` has: one alone would take no more than 1,000 writes a second.
 pub const SHARDS: u8 = 4;
 
+/// So many items of a thing that ends are deleted side by side.
+const AT_ONCE: usize = 25;
+
 /// The most states that one look into a shard brings.
 const MOST_PER_LOOK: i32 = 500;
 
-/// The states: one item per thing and rule, keys `thing` and `rule` (its path).
+/// The states: one item per thing and rule, keys `thing` and `rule` (its path). Past episodes lie beside them, under keys
+/// that no path can be.
 #[derive(Debug, Clone)]
 pub struct StateStore {
-    client: Client,
-    table: String,
+    pub(super) client: Client,
+    pub(super) table: String,
 }
 
 impl StateStore {
@@ -40,19 +45,15 @@ impl StateStore {
         answer.item.map_or_else(|| Ok(State::new(thing.as_str(), path)), |item| state_of(&item))
     }
 
-    /// Saves `state` if the version before it is still there.
+    /// Saves `state`, which closes no episode, if the version before it is still there.
     ///
     /// # Errors
     /// [`StoreError::Conflict`] when somebody else was faster, or when the answer to this very write was lost and the
     /// SDK sent it again: load again and decide again.
     pub async fn save(&self, state: &State) -> Result<(), StoreError> {
-        let before = state.version.saturating_sub(1);
+        let (condition, before) = condition_of(state);
         let request = self.client.put_item().table_name(&self.table).set_item(Some(item_of(state)?));
-        let request = if before == 0 {
-            request.condition_expression("attribute_not_exists(thing)")
-        } else {
-            request.condition_expression("version = :before").expression_attribute_values(":before", number(before))
-        };
+        let request = request.condition_expression(condition).set_expression_attribute_values(before);
         match request.send().await {
             Ok(_) => Ok(()),
             Err(error) if StoreError::is_lost_condition(&error) => Err(StoreError::Conflict),
@@ -79,7 +80,7 @@ impl StateStore {
             .collect()
     }
 
-    /// Forgets all that is known of `thing`, also notices that wait.
+    /// Forgets all that is known of `thing`, its past episodes and notices that wait too.
     ///
     /// # Errors
     /// [`StoreError`]; what is gone by then stays gone.
@@ -91,18 +92,31 @@ impl StateStore {
         let mut pages = request.into_paginator().send();
         while let Some(page) = pages.next().await {
             let page = page.map_err(|error| StoreError::Look(Box::new(error)))?;
-            for key in page.items.unwrap_or_default() {
-                let delete = self.client.delete_item().table_name(&self.table).set_key(Some(key));
-                delete.send().await.map_err(|error| StoreError::Erase(Box::new(error)))?;
+            for some in page.items.unwrap_or_default().chunks(AT_ONCE) {
+                try_join_all(some.iter().map(|key| self.erase_item(key))).await?;
             }
         }
         Ok(())
+    }
+
+    async fn erase_item(&self, key: &Item) -> Result<(), StoreError> {
+        let delete = self.client.delete_item().table_name(&self.table).set_key(Some(key.clone()));
+        delete.send().await.map_err(|error| StoreError::Erase(Box::new(error)))?;
+        Ok(())
+    }
+}
+
+/// The condition that the version before `state` is still there, and its values.
+pub(super) fn condition_of(state: &State) -> (&'static str, Option<Item>) {
+    match state.version.saturating_sub(1) {
+        0 => ("attribute_not_exists(thing)", None),
+        before => ("version = :before", Some(Item::from([(":before".to_owned(), number(before))]))),
     }
 }
 
 /// The item: keys, the version for the condition, the state as readable JSON, and, only where there is something to
 /// look after, the keys of the sparse index.
-fn item_of(state: &State) -> Result<Item, StoreError> {
+pub(super) fn item_of(state: &State) -> Result<Item, StoreError> {
     let json = serde_json::to_string(state).map_err(StoreError::Unwritable)?;
     let mut item = Item::from([
         ("thing".to_owned(), text(&state.thing)),
@@ -118,7 +132,7 @@ fn item_of(state: &State) -> Result<Item, StoreError> {
     Ok(item)
 }
 
-fn state_of(item: &Item) -> Result<State, StoreError> {
+pub(super) fn state_of(item: &Item) -> Result<State, StoreError> {
     let mut state: State = serde_json::from_str(field(item, "state")?).map_err(StoreError::Unreadable)?;
     let version = item.get("version").and_then(|value| value.as_n().ok()).and_then(|digits| digits.parse().ok());
     state.version = version.ok_or(StoreError::MissingField("version"))?;
@@ -138,7 +152,7 @@ pub(super) fn text(value: impl Into<String>) -> AttributeValue {
     AttributeValue::S(value.into())
 }
 
-fn number(value: impl ToString) -> AttributeValue {
+pub(super) fn number(value: impl ToString) -> AttributeValue {
     AttributeValue::N(value.to_string())
 }
 

@@ -43,7 +43,7 @@ impl Alerts {
 
     async fn look_after(&self, thing: &str, path: &str, now: Timestamp) -> Result<usize, AlertFailure> {
         let thing = ThingName::parse(thing).map_err(|_| StoreError::MissingField("thing"))?;
-        let rules = self.rules.rules(&thing, self.threshold).await?;
+        let rules = self.rules.of(&thing, self.threshold).await?;
         let rule = rules.iter().find(|rule| rule.path() == path);
         let state = self.states.load(&thing, path).await?;
         match decide_silence(&state, rule, now) {

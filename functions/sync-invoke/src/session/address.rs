@@ -59,7 +59,7 @@ impl Address {
     }
 
     /// The host name that is signed, and that TLS is asked to prove.
-    pub(super) fn host(&self) -> &str {
+    pub(crate) fn host(&self) -> &str {
         &self.host
     }
 

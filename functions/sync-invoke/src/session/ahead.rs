@@ -60,9 +60,11 @@ impl Ahead {
         self.ready.extend(self.ordered.drain(..));
     }
 
-    /// The broker granted a subscription for a call that lost its session and keeps its id.
-    pub(crate) fn adopted(&mut self) {
+    /// A call that brings its id along: it lost its session, or is a repeat. If an earlier try of it ended here, its filter
+    /// is not to be unsubscribed from any more.
+    pub(crate) fn adopt(&mut self, id: &str) {
         self.in_use += 1;
+        self.spent.retain(|spent| spent != id);
     }
 
     /// Whether there is a free id.
@@ -114,6 +116,20 @@ mod tests {
         }
         assert_eq!(ahead.spent.len(), 24 - 16);
         assert_eq!(ahead.order(&mut fresh).unwrap().unsubscribe.len(), 8);
+    }
+
+    #[test]
+    fn an_id_that_comes_again_is_not_unsubscribed_from_while_it_is_in_use() {
+        let (mut ahead, mut fresh) = (Ahead::default(), counting());
+        ahead.adopt("again");
+        ahead.give_back("again".to_owned());
+        ahead.adopt("again");
+        let order = ahead.order(&mut fresh).unwrap();
+        assert_eq!((order.unsubscribe.len(), ahead.subscriptions()), (0, 9));
+        ahead.granted();
+        ahead.give_back("again".to_owned());
+        while ahead.take().is_some() {}
+        assert_eq!(ahead.order(&mut fresh).unwrap().unsubscribe, ["again"]);
     }
 
     #[test]

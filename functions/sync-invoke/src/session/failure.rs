@@ -19,9 +19,6 @@ pub enum SessionFailure {
     /// The broker did not grant the subscriptions.
     #[error("the broker did not grant the subscriptions for answers: the role lacks iot:Subscribe")]
     NotSubscribed,
-    /// So many calls are under way that no id is left.
-    #[error("too many calls at once on one session")]
-    Full,
 }
 
 impl Failure for SessionFailure {
@@ -30,7 +27,6 @@ impl Failure for SessionFailure {
             Self::NoCredentials(_) | Self::Unsigned | Self::NoRoots => Class::Internal,
             Self::NotOpened(_) => Class::Unavailable,
             Self::NotSubscribed => Class::Forbidden,
-            Self::Full => Class::Throttled,
         }
     }
 
@@ -41,7 +37,6 @@ impl Failure for SessionFailure {
             Self::NoRoots => "no-root-certificates",
             Self::NotOpened(_) => "session-not-opened",
             Self::NotSubscribed => "answers-not-subscribed",
-            Self::Full => "session-full",
         }
     }
 }

@@ -84,13 +84,11 @@ impl Link {
         }
     }
 
-    /// A place for a call that lost its session.
-    pub(super) async fn adopt(&self, lost: &Waiting) -> Option<Waiting> {
-        let waiting = self.inbox.adopt(lost);
-        let id = waiting.id();
+    /// A place for a call that brings its id along; `None` once the session is lost.
+    pub(super) async fn adopt(&self, id: &str, target: &Target) -> Option<Waiting> {
+        let waiting = self.inbox.adopt(id, target);
         self.inbox.asked(Asked::Adopted(id.to_owned()));
-        let filter = self.inbox.filter(id);
-        self.client.try_subscribe(filter, QoS::AtLeastOnce).ok()?;
+        self.taken(self.client.try_subscribe(self.inbox.filter(id), QoS::AtLeastOnce));
         loop {
             let changed = self.inbox.changed();
             if self.inbox.is_granted(id) {
@@ -103,17 +101,24 @@ impl Link {
         }
     }
 
-    /// Orders the next ids when few are left, and ends the subscriptions of those that are spent. What does not fit into
-    /// the queue of a dead connection is lost with it.
+    /// Orders the next ids when few are left, and ends the subscriptions of those that are spent: those first, as the
+    /// broker counts what there is at any moment.
     fn replenish(&self) {
         let Some(order) = self.inbox.order() else { return };
+        for id in order.unsubscribe {
+            self.taken(self.client.try_unsubscribe(self.inbox.filter(&id)));
+        }
         let filters: Vec<_> = order.subscribe.iter().map(|id| self.inbox.filter(id)).collect();
         if !filters.is_empty() {
             let filters = filters.into_iter().map(|filter| Filter::new(filter, QoS::AtLeastOnce));
-            drop(self.client.try_subscribe_many(filters));
+            self.taken(self.client.try_subscribe_many(filters));
         }
-        for id in order.unsubscribe {
-            drop(self.client.try_unsubscribe(self.inbox.filter(&id)));
+    }
+
+    /// A connection that does not write what it is handed is as good as none: its queue is full, or its task has ended.
+    fn taken<E>(&self, handed_over: Result<(), E>) {
+        if handed_over.is_err() {
+            self.inbox.lost();
         }
     }
 }

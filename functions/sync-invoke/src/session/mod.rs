@@ -108,13 +108,13 @@ impl Sessions {
         }
     }
 
-    /// The same place, after its session was lost: under the same id, in a new session.
+    /// A place under an id that the call brings along, because it lost its session or is a repeat of one: a round trip more.
     ///
     /// # Errors
     /// [`SessionFailure`].
-    pub async fn wait_again(&self, lost: &Waiting) -> Result<Waiting, SessionFailure> {
+    pub async fn wait_as(&self, id: &str, target: &Target) -> Result<Waiting, SessionFailure> {
         loop {
-            if let Some(waiting) = self.link().await?.adopt(lost).await {
+            if let Some(waiting) = self.link().await?.adopt(id, target).await {
                 return Ok(waiting);
             }
         }
@@ -137,7 +137,8 @@ impl Sessions {
             *current = None;
         }
         let client_id = format!("{}_{}", self.broker.prefix, uuid::Uuid::new_v4());
-        let link = Arc::new(Link::open(&self.broker, client_id).await?);
+        let link = Arc::new(Link::open(&self.broker, client_id.clone()).await?);
+        tracing::info!(client.id = client_id, "session opened");
         metrics::counter!("SessionsOpened").increment(1);
         *current = Some(Arc::clone(&link));
         Ok(link)

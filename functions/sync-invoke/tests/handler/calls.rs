@@ -1,10 +1,13 @@
 //! Devices that behave, and devices that do not.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use crate::world::{World, thaw_after, told};
-use loam_kit::{Budget, number_of};
-use sync_invoke::Called;
+use loam_device::invoke::{Call, Listen, Reply, carry_out};
+use loam_kit::{Budget, now, number_of};
+use sync_invoke::{Called, Config, DeliveryMode, Invoker, Prefix, Request, Target};
 
 /// What a caller waits beyond the time that it asked for.
 const SLACK: Duration = Duration::from_millis(50);
@@ -114,6 +117,83 @@ async fn an_answer_that_is_none_ends_a_call_only_where_it_shall() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn an_answer_behind_a_hundred_that_are_none_is_heard_where_the_call_goes_on() {
+    let world = World::new("nonsense").await;
+    let methods = |call: &Call| {
+        let right = carry_out(call).remove(0);
+        let none = Reply { payload: b"no JSON".to_vec(), ..right.clone() };
+        vec![none; 100].into_iter().chain([right]).collect()
+    };
+    let _device = world.serving(&world.thing, Listen::Direct, methods).await;
+    let mut published = world.request("echo", "right", 10.0);
+    published.ends_on_malformed = false;
+    assert_eq!(told(&world.invoker.call(&published).await), r#"200 "right""#);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn time_that_a_device_has_for_connecting_is_none_for_answering() {
+    let world = World::new("patient").await;
+    let _device = world.answering().await;
+    let mut request = world.request("silent", "", 20.0);
+    (request.connect_budget, request.response_budget) = (Duration::from_secs(19), Duration::from_secs(1));
+    let started = Instant::now();
+    assert_eq!(told(&world.invoker.call(&request).await), "no-answer");
+    assert!(started.elapsed() < Duration::from_secs(10), "{:?}", started.elapsed());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_call_under_an_id_of_its_own_runs_once_and_its_repeat_has_the_same_answer() {
+    let world = World::new("repeat").await;
+    let ran = Arc::new(AtomicUsize::new(0));
+    let counted = Arc::clone(&ran);
+    let methods = move |call: &Call| {
+        counted.fetch_add(1, Ordering::SeqCst);
+        carry_out(call)
+    };
+    let _device = world.serving(&world.thing, Listen::Direct, methods).await;
+    let mut request = world.request("echo", "once", 10.0);
+    request.id = Some("6f1c7f2e-38ab-4d6a-9c53-0d6f2b1f0a11".to_owned());
+    // Often enough that the ids that are spent are unsubscribed from in between.
+    for _ in 0..20 {
+        let called = world.invoker.call(&request).await;
+        assert_eq!((told(&called), Some(called.id)), (r#"200 "once""#.to_owned(), request.id.clone()));
+        assert!(told(&world.call("echo", "other", 10.0).await).starts_with("200"));
+    }
+    assert_eq!(ran.load(Ordering::SeqCst), 21, "the others ran as well");
+    assert!(world.invoker.sessions().load().await.1 <= 24);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stack_without_direct_messaging_publishes_and_asks_who_is_there() {
+    let world = World::new("publish").await;
+    let config = Config { delivery: DeliveryMode::Publish, ..world.config.clone() };
+    let world = world.called_as(config).await;
+    assert_eq!(told(&world.call("echo", "", 10.0).await), "not-connected");
+    let _device = world.serving(&world.thing, Listen::Subscribed, carry_out).await;
+    next_call_is_right(&world).await;
+    assert_eq!(told(&world.call("silent", "", 1.0).await), "no-delivery", "nothing tells that it has the request");
+    assert_eq!(told(&world.call("double", "", 10.0).await), r#"200 "first""#);
+    next_call_is_right(&world).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_role_opens_sessions_and_subscribes_under_the_stacks_prefix_alone() {
+    let world = World::new("role").await;
+    let _device = world.answering().await;
+    next_call_is_right(&world).await;
+    let function = world.stack.function("SyncInvoke");
+    let sdk = world.stack.role_of(function, &world.stack.endpoint).await;
+    // The first may not connect under that name; the second may, and not subscribe below it.
+    for prefix in ["other".to_owned(), format!("{}_x", world.config.prefix)] {
+        let prefix = Prefix::parse(&prefix).unwrap();
+        let invoker = Invoker::new(&sdk, &Config { prefix: prefix.clone(), ..world.config.clone() }, now);
+        let target = Target::parse(&prefix, world.thing.as_str(), "echo").unwrap();
+        let called = invoker.call(&Request { target, ..world.request("echo", "", 5.0) }).await;
+        assert_eq!(told(&called), "unavailable", "{prefix}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn an_answer_comes_through_a_broker_that_restarts_while_it_is_awaited() {
     let world = World::new("restart").await;
     let _device = world.answering().await;
@@ -158,7 +238,8 @@ async fn a_session_that_was_frozen_for_longer_than_its_keep_alive_is_replaced_be
 async fn several_calls_at_once_get_each_their_own_answer() {
     let world = World::new("several").await;
     let _device = world.answering().await;
-    let calls = (0..30).map(|number| {
+    // More than the subscriptions that one session may have.
+    let calls = (0..60).map(|number| {
         let request = world.request("add", &format!("[{number}, 0.5]"), 10.0);
         let invoker = &world.invoker;
         async move { (number, invoker.call(&request).await) }

@@ -47,7 +47,7 @@ impl Door {
     }
 }
 
-fn event(verb: &str, route: &str, path: &str, query: &str, body: &str, authorizer: &Value) -> Value {
+pub(crate) fn event(verb: &str, route: &str, path: &str, query: &str, body: &str, authorizer: &Value) -> Value {
     let headers = HashMap::from([("content-type", "application/json")]);
     json!({"version": "2.0", "routeKey": route, "rawPath": path, "rawQueryString": query, "headers": headers,
            "requestContext": {"accountId": "1", "apiId": "a", "routeKey": route, "stage": "$default", "requestId": "r",

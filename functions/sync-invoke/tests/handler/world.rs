@@ -4,12 +4,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
 use std::time::Duration;
 
-use loam_device::invoke::{Listen, serve};
+use loam_device::invoke::{Call, Listen, Reply, carry_out, serve};
 use loam_device::{Device, Files, Identity, Options};
 use loam_domain::{ThingName, Timestamp};
 use loam_kit::{Stack, eventually, join, now, unique_thing};
 
-use sync_invoke::{Called, Config, Invoker, Request, Target};
+use sync_invoke::{Called, Config, Invoker, Outcome, Request, Target};
 use tokio::io::copy_bidirectional;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
@@ -37,18 +37,17 @@ impl World {
         let stack = Stack::deployed();
         let function = stack.function("SyncInvoke");
         let cable = Cable::to(&stack.endpoint).await;
-        let endpoint = format!("http://127.0.0.1:{}", cable.port);
         let mut config = Config::from_lookup(&|name| function.variable(name)).unwrap();
-        config.address = config.address.dialled_at(Some(&endpoint));
+        config.address = config.address.dialled_at(Some(&cable.endpoint()));
         let sdk = stack.role_of(function, &stack.endpoint).await;
         let invoker = Invoker::new(&sdk, &config, clock);
         Self { invoker, config, thing: unique_thing(purpose), stack, cable }
     }
 
-    pub(crate) async fn connected(&self) -> Device {
-        let joined = join(&self.stack, &[self.thing.as_str()]).await.remove(0);
+    async fn connected(&self, thing: &ThingName) -> Device {
+        let joined = join(&self.stack, &[thing.as_str()]).await.remove(0);
         let files = Files { root_ca: joined.root_ca, certificate: joined.cert, private_key: joined.key };
-        let identity = Identity::load(self.thing.as_str(), "localhost", self.stack.mqtt_port, &files).unwrap();
+        let identity = Identity::load(thing.as_str(), "localhost", self.stack.mqtt_port, &files).unwrap();
         let device = Device::connect(&identity, Options::default()).unwrap();
         device.connected().await.unwrap();
         device
@@ -56,16 +55,60 @@ impl World {
 
     /// The simulated device, hearing calls by Direct Messaging alone.
     pub(crate) async fn answering(&self) -> Answering {
-        let device = self.connected().await;
-        Answering(tokio::spawn(async move {
-            serve(&device, Listen::Direct, loam_device::invoke::carry_out).await.unwrap();
-        }))
+        self.serving(&self.thing, Listen::Direct, carry_out).await
+    }
+
+    /// A device with such methods.
+    pub(crate) async fn serving(
+        &self,
+        thing: &ThingName,
+        listen: Listen,
+        methods: impl Fn(&Call) -> Vec<Reply> + Send + 'static,
+    ) -> Answering {
+        let device = self.connected(thing).await;
+        let ready = match listen {
+            Listen::Direct => None,
+            // What `serve` subscribes to is granted in order: once this is, that is as well.
+            Listen::Subscribed => Some(format!("{thing}/ready")),
+        };
+        let (told, is_ready) = tokio::sync::oneshot::channel();
+        let serving = tokio::spawn(async move {
+            let waiting = async {
+                if let Some(filter) = &ready {
+                    device.subscribe(filter).await.unwrap();
+                }
+                told.send(()).unwrap();
+                std::future::pending::<()>().await;
+            };
+            tokio::select! {
+                biased;
+                served = serve(&device, listen, methods) => drop(served.unwrap()),
+                () = waiting => {}
+            }
+        });
+        is_ready.await.unwrap();
+        Answering(serving)
+    }
+
+    /// The same stack and device, called by another invoker: as `config`, under the administrator's key, as the role may only
+    /// do what its stack was told.
+    pub(crate) async fn called_as(self, config: Config) -> Self {
+        let sdk = self.stack.admin().await;
+        Self { invoker: Invoker::new(&sdk, &config, clock), config, ..self }
     }
 
     pub(crate) fn request(&self, method: &str, request: &str, seconds: f64) -> Request {
         let target = Target::parse(&self.config.prefix, self.thing.as_str(), method).unwrap();
         let budget = Duration::from_secs_f64(seconds);
-        Request { target, request: request.to_owned(), budget, connect_budget: Duration::ZERO, ends_on_malformed: true }
+        Request {
+            target,
+            request: request.to_owned(),
+            id: None,
+            budget,
+            connect_budget: Duration::ZERO,
+            response_budget: budget,
+            ends_on_malformed: true,
+        }
     }
 
     pub(crate) async fn call(&self, method: &str, request: &str, seconds: f64) -> Called {
@@ -75,12 +118,10 @@ impl World {
 
 /// The outcome in words, with what was answered.
 pub(crate) fn told(called: &Called) -> String {
-    match &called.outcome {
-        sync_invoke::Outcome::Answered(answer) => {
-            format!("{} {}", answer.status, answer.response.as_ref().map_or("nothing", |raw| raw.get()))
-        }
-        outcome => outcome.word().to_owned(),
+    if let Outcome::Answered(answer) = &called.outcome {
+        return format!("{} {}", answer.status, answer.response.as_ref().map_or("nothing", |raw| raw.get()));
     }
+    called.outcome.word().to_owned()
 }
 
 /// A clock that can be put forward, as it is when an environment was frozen; one a process, and so one a test.
@@ -130,6 +171,11 @@ impl Cable {
             }
         });
         Self { port, cut, opened, ended }
+    }
+
+    /// Where it begins.
+    pub(crate) fn endpoint(&self) -> String {
+        format!("http://127.0.0.1:{}", self.port)
     }
 
     /// Ends every connection, as a broker that restarts does.

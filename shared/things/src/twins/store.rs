@@ -55,8 +55,9 @@ impl Twins {
         Ok(answer.item().map(Twin::of).transpose()?)
     }
 
-    /// The twins of these things (each named once), in no order, and what reading them took; who has none is left out. Not
-    /// consistent: what was written within the last second may be missing.
+    /// The twins of these things (each named once), in no order, and what reading them took; who has none is left out, and so
+    /// is one that cannot be read, which the log tells: it hides no other. Not consistent: what was written within the last
+    /// second may be missing.
     ///
     /// # Errors
     /// [`TwinsFailure`].
@@ -66,7 +67,7 @@ impl Twins {
         let mut twins = Vec::new();
         for (items, part) in parts {
             read.add(part);
-            twins.extend(items.iter().map(Twin::of).collect::<Result<Vec<_>, _>>()?);
+            twins.extend(items.iter().filter_map(readable));
         }
         Ok((twins, read))
     }
@@ -95,6 +96,11 @@ impl Twins {
         }
         Err(TwinsFailure::LeftUndone { tries: MOST_TRIES })
     }
+}
+
+/// The twin in a row; `None` for one that is none of the catalog's.
+pub(super) fn readable(item: &Item) -> Option<Twin> {
+    Twin::of(item).inspect_err(|_| tracing::error!(code = "bad-twin-row", "a row of twins was left out")).ok()
 }
 
 fn key(thing: &ThingName) -> Item {

@@ -1,7 +1,7 @@
 use serde_json::{Value, json};
 
 use super::*;
-use crate::smart::{MAX_WINDOW, NoticeKind, RuleSpec, Status};
+use crate::smart::{Acknowledgement, MAX_WINDOW, NoticeKind, Reaction, RuleSpec, Snooze, Status, acknowledge};
 
 /// An ordinary time of day; the numbers of the tests are seconds after it.
 const START: i64 = 1_598_536_072_000;
@@ -36,6 +36,18 @@ fn after(mut state: State, rule: &AlertRule, readings: &[(i64, f64)]) -> State {
         }
     }
     state
+}
+
+/// `state` with a snooze to this second.
+fn snoozed(state: State, second: i64) -> State {
+    State { snooze: Some(Snooze { until: at(second), by: "ann".to_owned(), at: at(0) }), ..state }
+}
+
+/// `state` with its episode, which opened in this second, acknowledged.
+fn acknowledged(state: &State, second: i64) -> State {
+    let who = Acknowledgement { by: "ann".to_owned(), at: at(second) };
+    let Reaction::Save(state) = acknowledge(state, at(second), who) else { panic!("expected a change") };
+    *state
 }
 
 fn kinds(state: &State) -> Vec<NoticeKind> {
@@ -168,7 +180,7 @@ fn a_reminder_comes_when_its_time_has_passed_and_not_a_millisecond_earlier() {
 #[test]
 fn an_acknowledged_episode_is_not_reminded_of_but_its_end_is_told() {
     let rule = rule(json!({"threshold": 35, "reminderSeconds": 60}));
-    let state = after(fresh(), &rule, &[(0, 20.0)]).acknowledged(at(0)).unwrap();
+    let state = acknowledged(&after(fresh(), &rule, &[(0, 20.0)]), 0);
     assert_eq!(kinds(&after(state, &rule, &[(90, 20.0), (100, 50.0)])), [Opened, Recovered]);
 }
 
@@ -199,19 +211,64 @@ fn an_episode_that_nobody_was_told_of_ends_silently_and_does_not_prolong_the_coo
 
 #[test]
 fn a_snoozed_episode_is_told_of_with_the_first_reading_after_the_snooze() {
-    let state = after(fresh().snoozed(at(60)), &classic(), &[(0, 20.0), (59, 20.0)]);
+    let state = after(snoozed(fresh(), 60), &classic(), &[(0, 20.0), (59, 20.0)]);
     assert_eq!((state.status(), kinds(&state)), (Status::Alarm, vec![]));
     assert_eq!(kinds(&after(state, &classic(), &[(60, 20.0)])), [Opened]);
 }
 
 #[test]
 fn an_end_in_a_snooze_is_told_after_it_and_before_the_next_beginning() {
-    let state = after(fresh(), &classic(), &[(0, 20.0)]).snoozed(at(60));
+    let state = snoozed(after(fresh(), &classic(), &[(0, 20.0)]), 60);
     let state = after(state, &classic(), &[(10, 50.0), (20, 20.0)]);
     assert_eq!(kinds(&state), [Opened]);
     let state = after(state, &classic(), &[(60, 20.0)]);
     assert_eq!(kinds(&state), [Opened, Recovered, Opened]);
     assert!(state.outbox[1..].iter().all(|notice| notice.committed == state.version));
+}
+
+#[test]
+fn a_reminder_that_is_due_in_a_snooze_comes_with_the_first_reading_after_it() {
+    let rule = rule(json!({"threshold": 35, "reminderSeconds": 60}));
+    let state = snoozed(after(fresh(), &rule, &[(0, 20.0)]), 100);
+    let state = after(state, &rule, &[(60, 19.0), (99, 19.0)]);
+    assert_eq!(kinds(&state), [Opened]);
+    assert_eq!(kinds(&after(state, &rule, &[(100, 18.0)])), [Opened, Reminder]);
+}
+
+#[test]
+fn an_episode_that_begins_and_ends_in_a_snooze_is_told_to_nobody_and_stands_in_the_history() {
+    let state = after(snoozed(fresh(), 60), &classic(), &[(0, 20.0), (10, 12.0), (20, 50.0)]);
+    let past = state.past();
+    assert_eq!((past.len(), past[0].told_at, past[0].ending), (1, None, Ending::Recovered));
+    assert_eq!((past[0].worst.value(), past[0].closing.at()), (12.0, at(20)));
+    assert_eq!(kinds(&after(state, &classic(), &[(61, 50.0)])), []);
+}
+
+#[test]
+fn the_version_that_closes_an_episode_carries_it_into_the_history_and_the_next_one_does_not() {
+    let rule = rule(json!({"threshold": 35, "reminderSeconds": 60}));
+    let state = after(acknowledged(&after(fresh(), &rule, &[(0, 20.0)]), 0), &rule, &[(70, 50.0)]);
+    let past = state.past();
+    assert_eq!(past[0].id().to_string(), format!("humidity:{START}"));
+    assert_eq!(past[0].acknowledged.as_ref().map(|who| who.by.as_str()), Some("ann"));
+    assert_eq!((past[0].told_at, past[0].reminders, past[0].threshold), (Some(at(0)), 0, 35.0));
+    assert!(after(state, &rule, &[(71, 50.0)]).past().is_empty());
+}
+
+#[test]
+fn an_episode_that_a_late_reading_disproves_stands_in_the_history_as_disproved() {
+    let rule = rule(json!({"threshold": 35, "breaches": 2, "of": 2}));
+    let state = after(fresh(), &rule, &[(10, 20.0), (30, 20.0), (20, 50.0)]);
+    assert_eq!(state.past()[0].ending, Ending::Disproved);
+    assert_eq!(state.past()[0].opening.at(), at(30));
+}
+
+#[test]
+fn of_hundreds_of_episodes_in_one_batch_the_64_newest_enter_the_history() {
+    let batch: Vec<_> = (0..200).map(|second| seen(second, if second % 2 == 0 { 20.0 } else { 50.0 })).collect();
+    let Decision::Save(state, _) = decide(&fresh(), &classic(), &batch, at(200)) else { panic!() };
+    assert_eq!(state.past().len(), MAX_PAST);
+    assert_eq!(state.past().last().unwrap().opening.at(), at(198));
 }
 
 #[test]
