@@ -60,7 +60,8 @@ pub enum Kind {
 }
 
 /// A device's final word. Where two came at the same millisecond, the less hopeful one counts: the first in this order.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Verdict {
     /// It tried and could not.
     Failed,

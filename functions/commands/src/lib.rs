@@ -13,3 +13,5 @@ pub mod wait;
 
 #[cfg(test)]
 mod histories;
+#[cfg(test)]
+mod rows;

@@ -5,6 +5,7 @@
 //! commands first, and a device that does not listen is not flooded.
 
 use loam_domain::Timestamp;
+use serde::{Deserialize, Serialize};
 
 use crate::command::{Command, State};
 use crate::command_id::CommandId;
@@ -17,7 +18,8 @@ pub const HELD_MILLIS: i64 = 60_000;
 pub const MOST_A_SECOND: u32 = 20;
 
 /// Who sends to a thing: one row, written on its version.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub struct Line {
     /// One more with each write; 0: there is no row yet.
     pub version: u64,
@@ -26,7 +28,8 @@ pub struct Line {
 }
 
 /// A run that sends.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub struct Held {
     /// Which run: its request id.
     pub run: String,
@@ -125,11 +128,11 @@ mod tests {
     use crate::command::{Intent, Lease, Sent, Transition, next};
 
     fn issued(millis: i64, id: u8) -> Command {
-        Command { id: CommandId::from_random([id; 16]), issued_at: at(millis), ..command() }
+        Command { id: CommandId::new(at(0), [id; 10]), issued_at: at(millis), ..command() }
     }
 
     fn id(id: u8) -> Turn {
-        Turn::Send(CommandId::from_random([id; 16]))
+        Turn::Send(CommandId::new(at(0), [id; 10]))
     }
 
     fn of(commands: &[Command], millis: i64) -> Turn {

@@ -1,7 +1,7 @@
 //! What somebody orders, and what the device gets of it.
 
 use loam_domain::{MAX_TOPIC_BYTES, ThingName, Timestamp};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use crate::command_id::CommandId;
@@ -28,7 +28,8 @@ pub const USUAL_DELIVERIES: u32 = 5;
 pub const MOST_NAME_BYTES: usize = 64;
 
 /// An order that can be carried out.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub struct Order {
     /// What is to be done, in the device's own words.
     pub name: String,
@@ -119,7 +120,7 @@ impl Order {
     }
 }
 
-/// Where the device gets the command `id`; 169 bytes at most, so that the topic always fits.
+/// Where the device gets the command `id`; 183 bytes at most, so that the topic always fits.
 #[must_use]
 pub fn request_topic(thing: &ThingName, id: &CommandId) -> String {
     let topic = format!("loam/{thing}/commands/{id}/request");
@@ -193,7 +194,8 @@ mod tests {
 
     #[test]
     fn the_device_gets_five_fields_on_a_topic_that_fits() {
-        let (thing, id) = (ThingName::parse(&"t".repeat(128)).unwrap(), CommandId::from_random([1; 16]));
+        let (thing, id) =
+            (ThingName::parse(&"t".repeat(128)).unwrap(), CommandId::new(Timestamp::from_millis(0), [1; 10]));
         let longest = format!("loam/{thing}/commands/{id}/succeeded");
         assert!(longest.len() <= MAX_TOPIC_BYTES && request_topic(&thing, &id).len() <= MAX_TOPIC_BYTES);
         let payload = raw("{\"a\": 1.0}");

@@ -1,6 +1,7 @@
 //! A claim: somebody's try to pair a thing, from the challenge to the device's signature.
 
 use loam_domain::{ThingName, Timestamp};
+use serde::{Deserialize, Serialize};
 
 use crate::challenge::Challenge;
 use crate::claim_code::ClaimCode;
@@ -51,7 +52,8 @@ pub fn admitted(
 }
 
 /// A claim, as its row keeps it.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub struct Claim {
     /// Whose thing it would be.
     pub thing: ThingName,
@@ -68,7 +70,8 @@ pub struct Claim {
 }
 
 /// Where a claim stands. It goes from open to one of the others, once.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum ClaimState {
     /// The challenge can be answered.
     Open,

@@ -9,6 +9,7 @@ use std::num::NonZeroU32;
 use base64::prelude::{BASE64_URL_SAFE_NO_PAD, Engine as _};
 use loam_domain::ThingName;
 use ring::pbkdf2;
+use serde::{Deserialize, Serialize};
 
 use crate::claim_code::ClaimCode;
 
@@ -26,7 +27,8 @@ pub const ROUNDS: u32 = 100_000;
 const BOUNDS: std::ops::RangeInclusive<u32> = 10_000..=1_000_000;
 
 /// A claim code's hash. It belongs to its thing: in another thing's row it matches no code.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
 pub struct CodeHash {
     rounds: NonZeroU32,
     salt: [u8; SALT_BYTES],
@@ -90,6 +92,20 @@ impl CodeHash {
 
     fn salt_for(&self, thing: &ThingName) -> Vec<u8> {
         [&self.salt[..], thing.as_str().as_bytes()].concat()
+    }
+}
+
+impl TryFrom<String> for CodeHash {
+    type Error = NoHash;
+
+    fn try_from(text: String) -> Result<Self, NoHash> {
+        Self::parse(&text)
+    }
+}
+
+impl From<CodeHash> for String {
+    fn from(hash: CodeHash) -> Self {
+        hash.to_text()
     }
 }
 

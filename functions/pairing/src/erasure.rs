@@ -6,13 +6,15 @@
 use std::collections::BTreeSet;
 
 use loam_domain::Timestamp;
+use serde::{Deserialize, Serialize};
 
 /// So long after an owner's end requests of theirs may still be running, in milliseconds: a route has 29 s, and clocks
 /// differ by some more. What is erased before that may come back, so it does not count.
 pub const QUIET_MILLIS: i64 = 35_000;
 
 /// An erasure under way.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub struct Erasure {
     /// What belongs to this epoch or an earlier one is to go.
     pub through: u64,

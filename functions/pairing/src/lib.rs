@@ -18,3 +18,5 @@ pub mod window;
 
 #[cfg(test)]
 mod histories;
+#[cfg(test)]
+mod rows;

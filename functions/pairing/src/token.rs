@@ -6,6 +6,7 @@ use std::fmt;
 
 use base64::prelude::{BASE64_URL_SAFE_NO_PAD, Engine as _};
 use ring::digest::{SHA256, digest};
+use serde::{Deserialize, Serialize};
 use subtle::ConstantTimeEq as _;
 
 /// The length of a token in bytes.
@@ -16,7 +17,8 @@ pub const TOKEN_BYTES: usize = 32;
 pub struct Token([u8; TOKEN_BYTES]);
 
 /// What the table keeps of a token. Equality takes the same time for each.
-#[derive(Debug, Clone, Copy, Eq)]
+#[derive(Debug, Clone, Copy, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
 pub struct TokenHash([u8; 32]);
 
 impl Token {
@@ -67,6 +69,39 @@ impl TokenHash {
     }
 }
 
+/// A row holds something else than what it should.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("neither the hash of a token nor the id of an invitation")]
+pub struct BadShare;
+
+impl TryFrom<String> for TokenHash {
+    type Error = BadShare;
+
+    fn try_from(text: String) -> Result<Self, BadShare> {
+        Self::parse(&text).ok_or(BadShare)
+    }
+}
+
+impl From<TokenHash> for String {
+    fn from(hash: TokenHash) -> Self {
+        hash.to_text()
+    }
+}
+
+impl TryFrom<String> for ShareId {
+    type Error = BadShare;
+
+    fn try_from(text: String) -> Result<Self, BadShare> {
+        Self::parse(&text).ok_or(BadShare)
+    }
+}
+
+impl From<ShareId> for String {
+    fn from(id: ShareId) -> Self {
+        id.0
+    }
+}
+
 impl PartialEq for TokenHash {
     fn eq(&self, other: &Self) -> bool {
         self.0.ct_eq(&other.0).into()
@@ -74,7 +109,8 @@ impl PartialEq for TokenHash {
 }
 
 /// The id of an invitation or an offer: the half that is no secret. 1 to 64 characters of `[A-Za-z0-9_-]`.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
 pub struct ShareId(String);
 
 impl ShareId {

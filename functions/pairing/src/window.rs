@@ -4,7 +4,7 @@
 //! challenge, which the device then has to sign.
 
 use loam_domain::Timestamp;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use crate::claim_code::ClaimCode;
 use crate::code_hash::CodeHash;
@@ -61,7 +61,8 @@ impl Press {
 }
 
 /// The window of a thing, as its row keeps it.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub struct Window {
     /// When AWS IoT took the device's message; windows are ordered by this.
     pub opened_at: Timestamp,

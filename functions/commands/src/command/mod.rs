@@ -11,6 +11,7 @@ pub(crate) mod tests;
 use std::collections::BTreeSet;
 
 use loam_domain::{ThingName, Timestamp};
+use serde::{Deserialize, Serialize};
 
 use crate::command_id::CommandId;
 use crate::feedback::{Note, Verdict};
@@ -26,7 +27,8 @@ pub const LEASE_MILLIS: i64 = 40_000;
 pub const EXPIRY_TOLD_AFTER_MILLIS: i64 = 30_000;
 
 /// A command, as its row keeps it.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub struct Command {
     /// Its id.
     pub id: CommandId,
@@ -67,7 +69,8 @@ pub struct Command {
 }
 
 /// A delivery under way.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub struct Lease {
     /// The version of the command that it began with: who settles another one settles nothing.
     pub version: u64,
@@ -76,7 +79,8 @@ pub struct Lease {
 }
 
 /// Something that the device said, and when.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub struct Said {
     /// When AWS IoT took it.
     pub at: Timestamp,
@@ -85,7 +89,8 @@ pub struct Said {
 }
 
 /// A final word.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub struct Word {
     /// What the device did.
     pub verdict: Verdict,

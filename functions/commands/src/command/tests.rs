@@ -14,7 +14,7 @@ pub(crate) fn command() -> Command {
     let payload = RawValue::from_string("{}".to_owned()).unwrap();
     let order = Order::new("blink", &payload, Some(60), Some(3)).unwrap();
     let thing = ThingName::parse("t1").unwrap();
-    Command::ordered(CommandId::from_random([1; 16]), thing, 1, "u1".to_owned(), order, at(0))
+    Command::ordered(CommandId::new(Timestamp::from_millis(0), [1; 10]), thing, 1, "u1".to_owned(), order, at(0))
 }
 
 pub(crate) fn heard(kind: Kind, millis: i64) -> Intent {

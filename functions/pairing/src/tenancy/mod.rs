@@ -15,6 +15,7 @@ mod writes;
 use std::collections::BTreeMap;
 
 use loam_domain::Timestamp;
+use serde::{Deserialize, Serialize};
 
 use crate::people::{Guest, Role, UserId};
 use crate::token::{ShareId, TokenHash};
@@ -37,7 +38,8 @@ pub const SHARE_MILLIS: i64 = 86_400_000;
 const REMEMBERED_MILLIS: i64 = 86_400_000;
 
 /// Whose a thing is.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub struct Tenancy {
     /// One more with each change; 0: there is no row yet.
     pub version: u64,
@@ -60,7 +62,8 @@ pub struct Tenancy {
 }
 
 /// Where a thing stands between two owners.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "state", rename_all = "kebab-case")]
 pub enum Standing {
     /// Nobody's, and nothing of anybody is left: it may be claimed.
     Vacant,
@@ -76,7 +79,8 @@ pub enum Standing {
 }
 
 /// Who owns a thing as soon as nothing of its former owner is left.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub struct Heir {
     /// Who.
     pub user: UserId,
@@ -85,7 +89,8 @@ pub struct Heir {
 }
 
 /// A person's place.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub struct Member {
     /// What they are.
     pub role: Role,
@@ -96,7 +101,8 @@ pub struct Member {
 }
 
 /// An invitation.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub struct Invitation {
     /// What the guest becomes.
     pub guest: Guest,
@@ -109,7 +115,8 @@ pub struct Invitation {
 }
 
 /// Whether an invitation can still be accepted. It ends once.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum InvitationState {
     /// It can.
     Open,
@@ -120,7 +127,8 @@ pub enum InvitationState {
 }
 
 /// An offer of ownership. There is one at a time.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub struct Offer {
     /// Its id.
     pub id: ShareId,
@@ -131,7 +139,8 @@ pub struct Offer {
 }
 
 /// How an owner's time ended.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub struct End {
     /// Which.
     pub epoch: u64,
@@ -142,7 +151,8 @@ pub struct End {
 }
 
 /// Why an owner's time ended: a word for events and history.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Cause {
     /// `owner`: the owner gave it up.
     Owner,
