@@ -8,6 +8,7 @@ pub mod command_id;
 pub mod desired;
 pub mod feedback;
 pub mod line;
+pub mod mailbox;
 pub mod order;
 pub mod wait;
 

@@ -207,13 +207,13 @@ fn of_a_reset_and_an_unpair_one_ends_the_time_and_the_other_finds_it_ended() {
     assert_eq!(came, BTreeSet::from([[Answer::Done, Answer::Already], [Answer::Already, Answer::Done]]));
 }
 
-fn number_of(name: &str, everyday: u64) -> u64 {
+pub(crate) fn number_of(name: &str, everyday: u64) -> u64 {
     let given = std::env::vars().find(|(variable, _)| variable == name);
     given.map_or(everyday, |(_, text)| text.parse().unwrap())
 }
 
 /// A source of chance that gives the same for the same seed; what it gives first resembles the next seed's first.
-fn chance(seed: u64) -> TestRng {
+pub(crate) fn chance(seed: u64) -> TestRng {
     let mut bytes = [7_u8; 16];
     bytes[..8].copy_from_slice(&seed.to_le_bytes());
     let mut chance = TestRng::from_seed(RngAlgorithm::XorShift, &bytes);
@@ -224,7 +224,7 @@ fn chance(seed: u64) -> TestRng {
 }
 
 /// Anything that anybody might want of the thing as it stands.
-fn wanted(tenancy: &Tenancy, chance: &mut TestRng) -> Intent {
+pub(crate) fn wanted(tenancy: &Tenancy, chance: &mut TestRng) -> Intent {
     let mut name = || ["ann", "bob", "cid", "dan"][chance.random_range(0..4)];
     let (one, other) = (name(), name());
     let owner = tenancy

@@ -4,6 +4,7 @@
 //! one conditional write per change.
 
 pub mod attempts;
+pub mod begin;
 pub mod challenge;
 pub mod claim;
 pub mod claim_code;
@@ -12,6 +13,7 @@ pub mod device_key;
 pub mod device_word;
 pub mod erasure;
 pub mod people;
+pub mod relay;
 pub mod tenancy;
 pub mod token;
 pub mod window;
@@ -20,3 +22,5 @@ pub mod window;
 mod histories;
 #[cfg(test)]
 mod rows;
+#[cfg(test)]
+mod world;
