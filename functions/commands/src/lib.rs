@@ -13,6 +13,8 @@ pub mod order;
 pub mod wait;
 
 #[cfg(test)]
+mod any_bytes;
+#[cfg(test)]
 mod histories;
 #[cfg(test)]
 mod rows;

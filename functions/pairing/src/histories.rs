@@ -242,6 +242,7 @@ pub(crate) fn wanted(tenancy: &Tenancy, chance: &mut TestRng) -> Intent {
         12..14 => invite(by, id, if chance.random_bool(0.5) { Guest::Viewer } else { Guest::Controller }),
         14..17 => accept(other, id, u8::from(chance.random_ratio(9, 10))),
         17 => revoke(by, id),
+        18 if chance.random_bool(0.5) => Intent::Mail { by: user(one), wanted: chance.random_bool(0.5) },
         18 => remove(by, other),
         19 => offer(by, id),
         20 => withdraw(by, id),

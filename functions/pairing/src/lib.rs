@@ -19,6 +19,8 @@ pub mod token;
 pub mod window;
 
 #[cfg(test)]
+mod any_bytes;
+#[cfg(test)]
 mod histories;
 #[cfg(test)]
 mod rows;

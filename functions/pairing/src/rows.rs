@@ -25,8 +25,8 @@ fn tenancy(standing: &Value) -> Value {
     json!({
         "version": 7, "epoch": 2, "standing": standing, "since": 5, "updatedAt": 6,
         "members": {
-            "ann": {"role": "owner", "since": 5, "by": null},
-            "bob": {"role": "controller", "since": 6, "by": "i1"},
+            "ann": {"role": "owner", "since": 5, "by": null, "mail": true},
+            "bob": {"role": "controller", "since": 6, "by": "i1", "mail": false},
         },
         "invitations": {
             "i1": invitation(json!({"accepted": "bob"})), "i2": invitation(json!("open")),

@@ -57,6 +57,13 @@ pub enum Intent {
         /// Whose membership.
         user: UserId,
     },
+    /// A member wants the thing's notices by mail, or does not any more.
+    Mail {
+        /// Who.
+        by: UserId,
+        /// Whether.
+        wanted: bool,
+    },
     /// The owner offers the thing.
     Offer {
         /// Who.

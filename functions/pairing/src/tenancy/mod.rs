@@ -98,6 +98,9 @@ pub struct Member {
     pub since: Timestamp,
     /// By which invitation or offer they came; `None`: they claimed it.
     pub by: Option<ShareId>,
+    /// Whether they want its notices by mail.
+    #[serde(default)]
+    pub mail: bool,
 }
 
 /// An invitation.

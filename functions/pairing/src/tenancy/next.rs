@@ -21,6 +21,7 @@ pub fn next(before: &Tenancy, intent: &Intent, now: Timestamp) -> Transition {
         Intent::Accept { user, id, token } => sharing::accept(before, user, (id, *token), now),
         Intent::Revoke { by, id } => sharing::revoke(before, by, id, now),
         Intent::Remove { by, user } => sharing::remove(before, by, user, now),
+        Intent::Mail { by, wanted } => sharing::mail(before, by, *wanted, now),
         Intent::Offer { by, id, token } => handover::offer(before, by, (id, *token), now),
         Intent::Withdraw { by, id } => handover::withdraw(before, by, id, now),
         Intent::TakeOver { user, id, token } => handover::take_over(before, user, (id, *token), now),
@@ -39,10 +40,10 @@ fn pair(before: &Tenancy, user: &UserId, epoch: u64, now: Timestamp) -> Transiti
     }
 }
 
-/// `user` owns the thing from now on.
+/// `user` owns the thing from now on, and gets its mail unless they say otherwise.
 fn own(mut draft: Draft, user: &UserId, by: Option<ShareId>) -> Transition {
     draft.stand(Standing::Paired);
-    let owner = Member { role: Role::Owner, since: draft.after.since, by };
+    let owner = Member { role: Role::Owner, since: draft.after.since, by, mail: true };
     draft.after.members.insert(user.clone(), owner);
     draft.told(Told::Paired { owner: user.clone() })
 }

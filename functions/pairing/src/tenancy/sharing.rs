@@ -60,8 +60,9 @@ pub(super) fn accept(
 
 /// Who was a viewer and becomes a controller sees what they saw before.
 fn join(mut draft: Draft, user: &UserId, id: &ShareId, role: Role) -> Transition {
-    let since = draft.after.members.get(user).map_or(draft.after.updated_at, |member| member.since);
-    draft.after.members.insert(user.clone(), Member { role, since, by: Some(id.clone()) });
+    let known = draft.after.members.get(user);
+    let (since, mail) = known.map_or((draft.after.updated_at, false), |member| (member.since, member.mail));
+    draft.after.members.insert(user.clone(), Member { role, since, by: Some(id.clone()), mail });
     if let Some(invitation) = draft.after.invitations.get_mut(id) {
         invitation.state = InvitationState::Accepted(user.clone());
     }
@@ -83,6 +84,21 @@ pub(super) fn revoke(before: &Tenancy, by: &UserId, id: &ShareId, now: Timestamp
                 invitation.state = InvitationState::Revoked;
             }
             draft.told(Told::InvitationRevoked { id: id.clone() })
+        }
+    }
+}
+
+/// A member wants mail, or does not any more.
+pub(super) fn mail(before: &Tenancy, by: &UserId, wanted: bool, now: Timestamp) -> Transition {
+    match before.members.get(by).map(|member| member.mail) {
+        None => refused(Why::NotAMember),
+        Some(known) if known == wanted => already(before),
+        Some(_) => {
+            let mut draft = Draft::of(before, now);
+            if let Some(member) = draft.after.members.get_mut(by) {
+                member.mail = wanted;
+            }
+            draft.told(Told::Mail { user: by.clone(), wanted })
         }
     }
 }

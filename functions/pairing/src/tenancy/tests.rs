@@ -189,7 +189,7 @@ fn a_transfer_lets_the_heir_in_when_nothing_of_the_former_owner_is_left() {
     assert_eq!(home.refused(&take_over("cid", "o", 2)), Why::NoOffer);
     let (change, before) = home.change(&Intent::Erased { through: 1 });
     assert_eq!(change.record_step(&before), RecordStep::Erased { paired: true });
-    let put = MembershipWrite::Put { user: user("bob"), role: Role::Owner, since: at(home.now), epoch: 2 };
+    let put = MembershipWrite::Put { user: user("bob"), role: Role::Owner, since: at(home.now), epoch: 2, mail: true };
     assert_eq!(change.memberships(&before), [put]);
     assert!(home.is_already(&take_over("bob", "o", 2)));
 }
@@ -258,6 +258,22 @@ fn a_member_leaves_alone_and_a_viewer_becomes_a_controller_by_a_second_invitatio
     assert_eq!(home.tenancy.members[&user("bob")].since, since);
     home.change(&remove("bob", "bob"));
     assert_eq!(home.tenancy.role_of(&user("bob")), None);
+}
+
+#[test]
+fn an_owner_gets_mail_unless_they_say_otherwise_and_a_guest_if_they_say_so() {
+    let mut home = Home::after([pair("ann", 1), invite("ann", "i", Guest::Viewer), accept("bob", "i", 1)]);
+    let mail = |name: &str, wanted| Intent::Mail { by: user(name), wanted };
+    assert!(home.is_already(&mail("ann", true)) && home.is_already(&mail("bob", false)));
+    let (change, before) = home.change(&mail("bob", true));
+    let since = home.tenancy.members[&user("bob")].since;
+    let put = MembershipWrite::Put { user: user("bob"), role: Role::Viewer, since, epoch: 1, mail: true };
+    assert_eq!(change.memberships(&before), [put]);
+    home.change(&mail("ann", false));
+    assert_eq!(home.refused(&mail("cid", true)), Why::NotAMember);
+    home.change(&invite("ann", "j", Guest::Controller));
+    home.change(&accept("bob", "j", 1));
+    assert!(home.tenancy.members[&user("bob")].mail, "more rights, the same mail");
 }
 
 #[test]

@@ -65,6 +65,13 @@ pub enum Told {
         /// Who.
         user: UserId,
     },
+    /// A member wants mail, or does not any more.
+    Mail {
+        /// Who.
+        user: UserId,
+        /// Whether.
+        wanted: bool,
+    },
     /// The owner offers it.
     Offered {
         /// By which offer.
@@ -108,6 +115,8 @@ pub enum MembershipWrite {
         since: Timestamp,
         /// In which epoch.
         epoch: u64,
+        /// Whether they want mail.
+        mail: bool,
     },
     /// No row.
     Delete {
@@ -129,6 +138,7 @@ impl Change {
             role: member.role,
             since: member.since,
             epoch: after.epoch,
+            mail: member.mail,
         });
         deleted.chain(put).collect()
     }
