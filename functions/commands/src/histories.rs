@@ -10,13 +10,13 @@ use crate::command::tests::{at, command, heard, word};
 use crate::command::{Command, Intent, Sent, State, Told, Transition, next};
 use crate::feedback::{Feedback, Kind, Note, Verdict};
 
-fn number_of(name: &str, everyday: u64) -> u64 {
+pub(crate) fn number_of(name: &str, everyday: u64) -> u64 {
     let given = std::env::vars().find(|(variable, _)| variable == name);
     given.map_or(everyday, |(_, text)| text.parse().unwrap())
 }
 
 /// A source of chance that gives the same for the same seed; what it gives first resembles the next seed's first.
-fn chance(seed: u64) -> TestRng {
+pub(crate) fn chance(seed: u64) -> TestRng {
     let mut bytes = [11_u8; 16];
     bytes[..8].copy_from_slice(&seed.to_le_bytes());
     let mut chance = TestRng::from_seed(RngAlgorithm::XorShift, &bytes);

@@ -18,3 +18,5 @@ mod any_bytes;
 mod histories;
 #[cfg(test)]
 mod rows;
+#[cfg(test)]
+mod world;

@@ -23,6 +23,10 @@ pub use next::{Change, Intent, Outcome, Sent, Told, Transition, Why, next};
 /// what the call takes besides, and the run's own rest.
 pub const LEASE_MILLIS: i64 = 40_000;
 
+/// So soon after it was counted a delivery must be sent, in milliseconds, or not at all: a run that was held up for longer
+/// might send what its owner has no say in any more. Shorter than what follows an owner's end before the next one begins.
+pub const SENT_WITHIN_MILLIS: i64 = 5_000;
+
 /// So long after its end a command's expiry is told, in milliseconds: what the device said in time may still be on its way.
 pub const EXPIRY_TOLD_AFTER_MILLIS: i64 = 30_000;
 
@@ -216,6 +220,14 @@ impl Command {
     #[must_use]
     pub fn in_flight(&self, now: Timestamp) -> Option<Lease> {
         self.lease.filter(|lease| now < lease.until)
+    }
+}
+
+impl Lease {
+    /// Whether the message may still be sent at `now`; if not, the delivery is settled as [`Sent::NotReached`].
+    #[must_use]
+    pub const fn may_send(&self, now: Timestamp) -> bool {
+        self.until.millis_since(now) > LEASE_MILLIS - SENT_WITHIN_MILLIS
     }
 }
 

@@ -180,6 +180,12 @@ fn a_sender_that_died_is_waited_for_40_seconds() {
 }
 
 #[test]
+fn a_sender_that_was_held_up_for_five_seconds_sends_nothing_any_more() {
+    let lease = Life::sent().command.lease.unwrap();
+    assert!(lease.may_send(at(1_000)) && lease.may_send(at(5_999)) && !lease.may_send(at(6_000)));
+}
+
+#[test]
 fn a_sender_that_was_taken_for_dead_settles_nothing_but_its_acknowledgement() {
     let mut life = Life::sent();
     let dead = life.command.lease.unwrap().version;
