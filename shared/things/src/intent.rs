@@ -188,8 +188,6 @@ pub enum Why {
     Stale,
     /// It has not described itself yet, or no certificate of it can connect: it cannot get an owner.
     NotOnboarded,
-    /// It has an owner already.
-    Paired,
     /// It has no owner.
     NotPaired,
     /// It was meant for another epoch.
@@ -213,7 +211,6 @@ impl Why {
             Self::Awaiting => "retirement-awaits-others",
             Self::Stale => "stale",
             Self::NotOnboarded => "thing-not-onboarded",
-            Self::Paired => "thing-paired",
             Self::NotPaired => "thing-not-paired",
             Self::EpochOver => "epoch-over",
             Self::Erasing => "still-erasing",
