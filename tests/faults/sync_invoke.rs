@@ -66,7 +66,7 @@ impl Stage {
     }
 }
 
-async fn registered(stack: &Stack, thing: &ThingName) {
+pub(crate) async fn registered(stack: &Stack, thing: &ThingName) {
     let things = Things::new(&stack.admin().await, stack.resources.get("ThingsTable").unwrap().clone());
     let digits = thing.as_str().rsplit('-').next().unwrap();
     let certificate = CertificateId::parse(&format!("{digits:0<64}")).unwrap();
