@@ -66,7 +66,7 @@ impl Stage {
     }
 }
 
-async fn registered(stack: &Stack, thing: &ThingName) {
+pub(crate) async fn registered(stack: &Stack, thing: &ThingName) {
     let things = Things::new(&stack.admin().await, stack.resources.get("ThingsTable").unwrap().clone());
     register_active(&things, thing).await;
 }

@@ -45,7 +45,7 @@ pub use factory::{Factory, Made};
 pub use function_logs::function_logs;
 pub use handler_logs::handler_logs;
 pub use inbox::{Inbox, Mail};
-pub use memberships::{end_membership, seed_membership, seed_membership_since};
+pub use memberships::{end_membership, seed_mail, seed_membership, seed_membership_since};
 pub use messages::{MARKER, now, reading, rule_event, unique_thing};
 pub use registered::{claim_of, register, register_active};
 pub use replay::replay;

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use aws_config::SdkConfig;
 use aws_sdk_dynamodb::types::AttributeValue;
 use axum::Router;
+use loam_access::Access;
 use loam_domain::{Readings, ThingName, Timestamp};
 use loam_kit::{Inbox, Stack, api_event, ask, now, reading, register, unique_thing, with_if_match};
 use loam_things::twins::{Notes, RecordView, Twin};
@@ -19,8 +20,8 @@ pub(crate) struct World {
     pub(crate) inbox: Inbox,
     pub(crate) began: Timestamp,
     router: Router,
-    admin: SdkConfig,
-    stack: Stack,
+    pub(crate) admin: SdkConfig,
+    pub(crate) stack: Stack,
 }
 
 /// What a route answered.
@@ -170,5 +171,6 @@ async fn alerts_of(stack: &Stack) -> Alerts {
     let client = aws_sdk_dynamodb::Client::new(&sdk);
     let states = StateStore::new(client.clone(), variable("ALERT_STATES_TABLE"));
     let rules = NearestRules::new(client, variable("ALERT_RULES_TABLE"), variable("TWINS_TABLE"));
-    Alerts::new(states, rules, Notices::new(aws_sdk_sns::Client::new(&sdk), variable("alert_sns")), 35.0)
+    let access = Access::new(&sdk, variable("MEMBERSHIPS_TABLE"), Things::new(&sdk, variable("THINGS_TABLE")));
+    Alerts::new(states, rules, Notices::new(aws_sdk_sns::Client::new(&sdk), access, variable("alert_sns")), 35.0)
 }
