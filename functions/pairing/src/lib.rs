@@ -11,7 +11,6 @@ pub mod claim_code;
 pub mod code_hash;
 pub mod device_key;
 pub mod device_word;
-pub mod erasure;
 pub mod people;
 pub mod relay;
 pub mod tenancy;
