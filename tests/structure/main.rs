@@ -93,6 +93,7 @@ fn allowed(folder: &str) -> &'static [&'static str] {
         ["tests", "kit"] => &["loam-device", "loam-domain", "loam-runtime"],
         ["tests"] => &[
             "catalog",
+            "commands",
             "event-relay",
             "jitr",
             "loam-access",
