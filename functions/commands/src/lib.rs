@@ -35,6 +35,8 @@ mod histories;
 #[cfg(test)]
 mod rows;
 #[cfg(test)]
+mod sample_events;
+#[cfg(test)]
 mod world;
 
 pub use api::{Api, openapi, routes};

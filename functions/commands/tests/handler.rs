@@ -11,13 +11,13 @@ use loam_kit::{eventually, now, unique_thing};
 use loam_runtime::Invocation;
 use serde_json::json;
 
-use crate::world::{World, rule};
+use crate::world::{World, id_in, problem, rule};
 
 #[tokio::test]
 async fn a_connected_device_gets_its_command_at_once_and_only_its_own_word_makes_it_succeed() {
     let world = World::new("order").await;
     let device = world.device().await;
-    let id = world.order(&json!({"name": "blink", "payload": {"times": 1.0}, "ttlSeconds": 60})).await.id();
+    let id = id_in(&world.order(&json!({"name": "blink", "payload": {"times": 1.0}, "ttlSeconds": 60})).await);
     world.run().await;
     let request = device.next().await;
     assert_eq!((&request["id"], &request["name"]), (&json!(id), &json!("blink")));
@@ -36,7 +36,7 @@ async fn a_connected_device_gets_its_command_at_once_and_only_its_own_word_makes
 #[tokio::test]
 async fn a_command_waits_for_its_device_and_arrives_when_that_connects() {
     let world = World::new("absent").await;
-    let id = world.order(&json!({"name": "blink"})).await.id();
+    let id = id_in(&world.order(&json!({"name": "blink"})).await);
     world.run().await;
     let waiting = world.show(&id).await;
     assert_eq!((&waiting["state"], &waiting["deliveries"]), (&json!("queued"), &json!(0)));
@@ -52,7 +52,7 @@ async fn several_commands_reach_a_device_in_their_order() {
     let world = World::new("several").await;
     let mut ids = vec![];
     for at in 0..4 {
-        ids.push(world.order(&json!({"name": "blink", "payload": at})).await.id());
+        ids.push(id_in(&world.order(&json!({"name": "blink", "payload": at})).await));
     }
     let device = world.device().await;
     world.run().await;
@@ -69,7 +69,7 @@ async fn several_commands_reach_a_device_in_their_order() {
 async fn a_device_whose_policy_lacks_receive_gets_nothing_and_nothing_counts_as_sent() {
     let world = World::new("deaf").await;
     let _device = world.deaf_device().await;
-    let id = world.order(&json!({"name": "blink"})).await.id();
+    let id = id_in(&world.order(&json!({"name": "blink"})).await);
     world.run().await;
     let command = world.show(&id).await;
     assert_eq!((&command["state"], &command["mayHaveRun"]), (&json!("queued"), &json!(false)), "{command}");
@@ -78,22 +78,22 @@ async fn a_device_whose_policy_lacks_receive_gets_nothing_and_nothing_counts_as_
 #[tokio::test]
 async fn who_cancels_in_time_is_sure_of_it_and_who_comes_late_is_told() {
     let world = World::new("cancel").await;
-    let id = world.order(&json!({"name": "blink"})).await.id();
+    let id = id_in(&world.order(&json!({"name": "blink"})).await);
     let path = format!("/v1/commands/{id}");
     for _ in 0..2 {
         let cancelled = world.own("DELETE", &path, None).await;
         assert_eq!((cancelled.status, &cancelled.json()["state"]), (200, &json!("cancelled")));
     }
     let device = world.device().await;
-    let second = world.order(&json!({"name": "blink"})).await.id();
+    let second = id_in(&world.order(&json!({"name": "blink"})).await);
     world.run().await;
     world.becomes(&second, "delivered").await;
     let refused = world.own("DELETE", &format!("/v1/commands/{second}"), None).await;
-    assert_eq!(refused.code(), (409, "command-delivered".to_owned()));
+    assert_eq!(problem(&refused), (409, "command-delivered".to_owned()));
     assert_eq!(device.ids().await, [second.clone()], "the cancelled one never came");
     world.deliver(world.said(&second, "failed", r#"{"reasonCode":"E1"}"#, now())).await;
     let refused = world.own("DELETE", &format!("/v1/commands/{second}"), None).await;
-    assert_eq!(refused.code(), (409, "command-over".to_owned()));
+    assert_eq!(problem(&refused), (409, "command-over".to_owned()));
     assert_eq!(world.show(&second).await["reasonCode"], "E1");
 }
 
@@ -101,7 +101,7 @@ async fn who_cancels_in_time_is_sure_of_it_and_who_comes_late_is_told() {
 async fn what_expired_is_told_with_how_far_it_came_and_a_late_word_changes_no_state() {
     let world = World::new("expiry").await;
     let device = world.device().await;
-    let id = world.order(&json!({"name": "blink", "ttlSeconds": 15})).await.id();
+    let id = id_in(&world.order(&json!({"name": "blink", "ttlSeconds": 15})).await);
     world.run().await;
     let command = world.becomes(&id, "delivered").await;
     let ends = loam_domain::Timestamp::from_millis(command["expiresAt"].as_i64().unwrap());
@@ -124,7 +124,7 @@ async fn what_expired_is_told_with_how_far_it_came_and_a_late_word_changes_no_st
 #[tokio::test]
 async fn a_word_of_a_command_that_was_never_sent_and_of_none_changes_nothing() {
     let world = World::new("word").await;
-    let id = world.order(&json!({"name": "blink"})).await.id();
+    let id = id_in(&world.order(&json!({"name": "blink"})).await);
     world.deliver(world.said(&id, "succeeded", "", now())).await;
     assert_eq!(world.show(&id).await["state"], "queued", "nobody sent it");
     world.deliver(world.said(&"0".repeat(32), "succeeded", "", now())).await;
@@ -139,10 +139,10 @@ async fn the_same_order_with_the_same_key_is_one_command() {
     let (body, key) = (json!({"name": "blink"}), [("idempotency-key", "k1")]);
     let owner: (&str, &[&str]) = (&world.owner, &[]);
     let path = world.commands();
-    let first = world.ask(owner, ("POST", &path), Some(&body), &key).await.id();
-    assert_eq!(world.ask(owner, ("POST", &path), Some(&body), &key).await.id(), first);
+    let first = id_in(&world.ask(owner, ("POST", &path), Some(&body), &key).await);
+    assert_eq!(id_in(&world.ask(owner, ("POST", &path), Some(&body), &key).await), first);
     let other = world.ask(owner, ("POST", &path), Some(&json!({"name": "wink"})), &key).await;
-    assert_eq!(other.code(), (409, "idempotency-key-reused".to_owned()));
+    assert_eq!(problem(&other), (409, "idempotency-key-reused".to_owned()));
     assert_eq!(world.own("GET", &path, None).await.json()["items"].as_array().unwrap().len(), 1);
 }
 
@@ -157,7 +157,9 @@ async fn an_app_desires_and_orders_by_its_mailbox_as_long_as_its_person_may() {
     let order = r#"{"requestId":"r1","name":"blink"}"#;
     for identity in [&own, &own, &foreign, &"eu-west-1:nobody".to_owned()] {
         world.deliver(wish(identity, "commands/request", order)).await;
-        world.deliver(wish(identity, "desired", &json!({"requestId": "r2", "desired": {"by": identity}}).to_string())).await;
+        world
+            .deliver(wish(identity, "desired", &json!({"requestId": "r2", "desired": {"by": identity}}).to_string()))
+            .await;
     }
     let listed = world.own("GET", &world.commands(), None).await.json();
     assert_eq!(listed["items"].as_array().unwrap().len(), 1, "the same wish twice is one, and a stranger's none");
@@ -171,12 +173,12 @@ async fn an_app_desires_and_orders_by_its_mailbox_as_long_as_its_person_may() {
 #[tokio::test]
 async fn nothing_of_a_former_owner_is_left_once_all_is_quiet() {
     let world = World::new("unpair").await;
-    let id = world.order(&json!({"name": "blink"})).await.id();
+    let id = id_in(&world.order(&json!({"name": "blink"})).await);
     let desired = world.own("PATCH", &world.state_path(), Some(&json!({"desired": {"on": true}}))).await;
     assert_eq!(desired.status, 202, "{}", desired.body);
     world.unpair().await;
     let path = format!("/v1/commands/{id}");
-    assert_eq!(world.own("GET", &path, None).await.code(), (404, "no-such-command".to_owned()));
+    assert_eq!(problem(&world.own("GET", &path, None).await), (404, "no-such-command".to_owned()));
     world.deliver(world.event("thing.unpaired")).await;
     assert!(world.rows().await > 0, "it is too early");
     let device = world.device().await;
@@ -188,17 +190,17 @@ async fn nothing_of_a_former_owner_is_left_once_all_is_quiet() {
     let operator: (&str, &[&str]) = ("op", &["operators"]);
     let state = world.ask(operator, ("GET", &world.state_path()), None, &[]).await.json();
     assert_eq!(state["desired"], json!({}));
-    assert_eq!(world.ask(operator, ("GET", &path), None, &[]).await.code(), (404, "no-such-command".to_owned()));
+    assert_eq!(problem(&world.ask(operator, ("GET", &path), None, &[]).await), (404, "no-such-command".to_owned()));
 }
 
 #[tokio::test]
 async fn a_thing_that_retires_takes_no_command_and_keeps_none() {
     let world = World::new("retire").await;
-    world.order(&json!({"name": "blink"})).await.id();
+    id_in(&world.order(&json!({"name": "blink"})).await);
     world.begin_retirement().await;
-    assert_eq!(world.order(&json!({"name": "blink"})).await.code(), (409, "thing-retires".to_owned()));
+    assert_eq!(problem(&world.order(&json!({"name": "blink"})).await), (409, "thing-retires".to_owned()));
     let desired = world.own("PATCH", &world.state_path(), Some(&json!({"desired": {"on": true}}))).await;
-    assert_eq!(desired.code(), (409, "thing-retires".to_owned()));
+    assert_eq!(problem(&desired), (409, "thing-retires".to_owned()));
     world.deliver(world.event("thing.retiring")).await;
     assert_eq!(world.rows().await, 0);
     assert!(!world.record().await.retirement.unwrap().awaiting.contains("commands"));
@@ -222,7 +224,7 @@ async fn an_order_for_many_reaches_each_thing_that_its_person_controls_once() {
         (known == 3).then_some(())
     })
     .await;
-    let id = world.own("POST", "/v1/commands", Some(&order)).await.id();
+    let id = id_in(&world.own("POST", "/v1/commands", Some(&order)).await);
     for _ in 0..2 {
         world.deliver(json!({"spread": {"order": id, "after": null}}).to_string()).await;
     }
@@ -234,9 +236,12 @@ async fn an_order_for_many_reaches_each_thing_that_its_person_controls_once() {
     .await;
     let items = answer["items"].as_array().unwrap();
     let of = |name: &str| items.iter().find(|item| item["thing"] == *name).unwrap();
-    assert_eq!((items.len(), &of(&names[0])["state"], &of(&names[1])["state"]), (3, &json!("queued"), &json!("queued")));
+    assert_eq!(
+        (items.len(), &of(&names[0])["state"], &of(&names[1])["state"]),
+        (3, &json!("queued"), &json!("queued"))
+    );
     assert_eq!(of(&names[2])["refused"], "role-too-low");
     assert_eq!(world.own("GET", &world.commands(), None).await.json()["items"].as_array().unwrap().len(), 1);
     let foreign = others[0].own("GET", &path, None).await;
-    assert_eq!(foreign.code(), (404, "no-such-command".to_owned()));
+    assert_eq!(problem(&foreign), (404, "no-such-command".to_owned()));
 }

@@ -5,17 +5,17 @@
 
 pub mod attempts;
 pub mod begin;
-pub mod challenge;
 pub mod claim;
-pub mod claim_code;
 pub mod code_hash;
 pub mod device_key;
-pub mod device_word;
 pub mod people;
 pub mod relay;
 pub mod tenancy;
 pub mod token;
 pub mod window;
+
+/// What the device shares with this capability, under the names that it has here.
+pub use loam_domain::pairing::{challenge, claim_code, reset as device_word};
 
 #[cfg(test)]
 mod any_bytes;

@@ -102,6 +102,22 @@ pub struct Registration {
     pub max_devices: Option<u64>,
 }
 
+impl Registration {
+    /// A claim without type, groups, attributes, initial state and maximum.
+    #[must_use]
+    pub const fn new(certificate: CertificateId, ca_id: CertificateId) -> Self {
+        Self {
+            certificate,
+            ca_id,
+            thing_type: None,
+            groups: BTreeSet::new(),
+            attributes: BTreeMap::new(),
+            initial_desired: None,
+            max_devices: None,
+        }
+    }
+}
+
 /// A further certificate of a thing.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Addition {

@@ -3,7 +3,7 @@
 use loam_kit::{seed_membership, unique_thing};
 use serde_json::{Value, json};
 
-use crate::world::World;
+use crate::world::{World, id_in, problem};
 
 #[tokio::test]
 async fn an_order_out_of_bounds_is_refused_with_its_code_and_place() {
@@ -19,17 +19,17 @@ async fn an_order_out_of_bounds_is_refused_with_its_code_and_place() {
         (json!({"name": "blink", "more": 1}), 400, "invalid-body", "/more"),
     ] {
         let answer = world.order(&body).await;
-        assert_eq!(answer.code(), (status, code.to_owned()));
+        assert_eq!(problem(&answer), (status, code.to_owned()));
         assert_eq!(answer.json()["errors"][0]["pointer"], pointer, "{}", answer.body);
     }
-    world.order(&sized(65_536)).await.id();
-    world.order(&json!({"name": "blink", "ttlSeconds": 604_800, "maxDeliveries": 10})).await.id();
+    id_in(&world.order(&sized(65_536)).await);
+    id_in(&world.order(&json!({"name": "blink", "ttlSeconds": 604_800, "maxDeliveries": 10})).await);
 }
 
 #[tokio::test]
 async fn a_command_that_one_may_not_know_of_is_one_that_does_not_exist_byte_for_byte() {
     let world = World::new("foreign").await;
-    let id = world.order(&json!({"name": "blink"})).await.id();
+    let id = id_in(&world.order(&json!({"name": "blink"})).await);
     let stranger = unique_thing("user").to_string();
     let viewer = unique_thing("user").to_string();
     seed_membership(&world.stack, &viewer, &world.thing, "viewer", 1).await;
@@ -37,16 +37,18 @@ async fn a_command_that_one_may_not_know_of_is_one_that_does_not_exist_byte_for_
     seed_membership(&world.stack, &former, &world.thing, "owner", 0).await;
     for method in ["GET", "DELETE"] {
         let mut bodies = vec![];
-        for (sub, id) in [(&stranger, &id), (&former, &id), (&world.owner, &"0".repeat(32)), (&world.owner, &"x".into())] {
+        for (sub, id) in
+            [(&stranger, &id), (&former, &id), (&world.owner, &"0".repeat(32)), (&world.owner, &"x".into())]
+        {
             let path = format!("/v1/commands/{id}");
             let answer = world.ask((sub, &[]), (method, &path), None, &[]).await;
-            assert_eq!(answer.code(), (404, "no-such-command".to_owned()));
+            assert_eq!(problem(&answer), (404, "no-such-command".to_owned()));
             bodies.push(answer.body);
         }
         assert!(bodies.iter().all(|body| *body == bodies[0]), "{bodies:?}");
         let path = format!("/v1/commands/{id}");
         let answer = world.ask((&viewer, &[]), (method, &path), None, &[]).await;
-        assert_eq!(answer.code(), (403, "role-too-low".to_owned()));
+        assert_eq!(problem(&answer), (403, "role-too-low".to_owned()));
     }
     let order = Some(json!({"name": "blink"}));
     for (method, body) in [("POST", order.as_ref()), ("GET", None)] {
@@ -65,7 +67,7 @@ async fn a_hundred_open_commands_are_taken_and_no_more() {
         let statuses = futures_util::future::join_all(orders).await;
         assert!(statuses.iter().all(|status| *status == 202), "{statuses:?}");
     }
-    assert_eq!(world.order(&json!({"name": "blink"})).await.code(), (409, "too-many-commands".to_owned()));
+    assert_eq!(problem(&world.order(&json!({"name": "blink"})).await), (409, "too-many-commands".to_owned()));
     let page = world.own("GET", &format!("{}?limit=60", world.commands()), None).await.json();
     let cursor = page["cursor"].as_str().unwrap();
     let rest = world.own("GET", &format!("{}?limit=60&cursor={cursor}", world.commands()), None).await.json();
@@ -80,7 +82,11 @@ async fn a_message_that_is_none_is_kept_with_its_code() {
     world.deliver(world.said(&"0".repeat(32), "done", "", loam_kit::now())).await;
     world.deliver(world.said(&"0".repeat(32), "failed", "[1]", loam_kit::now())).await;
     world.deliver(world.event("thing.active")).await;
-    let codes: std::collections::BTreeSet<_> =
-        letters.about(world.thing.as_str()).await.into_iter().map(|kept| kept["code"].as_str().unwrap().to_owned()).collect();
+    let codes: std::collections::BTreeSet<_> = letters
+        .about(world.thing.as_str())
+        .await
+        .into_iter()
+        .map(|kept| kept["code"].as_str().unwrap().to_owned())
+        .collect();
     assert_eq!(codes, ["not-an-event", "not-feedback", "unknown-topic"].map(str::to_owned).into());
 }

@@ -1,9 +1,9 @@
 //! Desired state: converged is what the device reports, and nothing else.
 
-use loam_kit::{seed_membership, unique_thing};
+use loam_kit::{Answer, seed_membership, unique_thing};
 use serde_json::{Value, json};
 
-use crate::world::{Answer, World};
+use crate::world::{World, problem};
 
 async fn patch(world: &World, query: &str, desired: &Value, if_match: Option<&str>) -> Answer {
     let headers: Vec<_> = if_match.iter().map(|tag| ("if-match", *tag)).collect();
@@ -22,11 +22,12 @@ async fn a_change_is_pending_until_the_device_reports_it_and_converged_then() {
         tokio::time::sleep(std::time::Duration::from_millis(400)).await;
         world.report(&json!({"lamp": {"on": false, "hot": true}})).await;
     };
-    let (converged, ()) = tokio::join!(patch(&world, "?waitSeconds=20", &json!({"lamp": {"on": false}}), None), reporting);
+    let (converged, ()) =
+        tokio::join!(patch(&world, "?waitSeconds=20", &json!({"lamp": {"on": false}}), None), reporting);
     assert_eq!((converged.status, converged.json()["result"].clone()), (200, json!("converged")), "{}", converged.body);
     let shown = world.own("GET", &world.state_path(), None).await;
     assert_eq!(shown.json()["converged"], true);
-    assert_eq!(shown.etag, format!("\"{}\"", shown.json()["version"]));
+    assert_eq!(shown.header("etag"), format!("\"{}\"", shown.json()["version"]));
 }
 
 #[tokio::test]
@@ -35,8 +36,8 @@ async fn a_change_on_an_old_version_is_a_conflict_and_says_which_is_new() {
     let first = patch(&world, "", &json!({"a": 1}), Some("\"0\"")).await;
     assert_eq!(first.status, 202, "{}", first.body);
     let old = patch(&world, "", &json!({"a": 2}), Some("\"7\"")).await;
-    assert_eq!(old.code(), (409, "version-conflict".to_owned()));
-    let etag = world.own("GET", &world.state_path(), None).await.etag;
+    assert_eq!(problem(&old), (409, "version-conflict".to_owned()));
+    let etag = world.own("GET", &world.state_path(), None).await.header("etag").to_owned();
     let (one, other) = tokio::join!(
         patch(&world, "", &json!({"a": 3}), Some(&etag)),
         patch(&world, "", &json!({"a": 4}), Some(&etag))
@@ -54,7 +55,7 @@ async fn who_is_overtaken_during_the_wait_is_told_so() {
         patch(&world, "", &json!({"on": false}), None).await
     };
     let (waiting, _) = tokio::join!(patch(&world, "?waitSeconds=20", &json!({"on": true}), None), overtaking);
-    assert_eq!(waiting.code(), (409, "superseded".to_owned()), "{}", waiting.body);
+    assert_eq!(problem(&waiting), (409, "superseded".to_owned()), "{}", waiting.body);
 }
 
 #[tokio::test]
@@ -67,15 +68,15 @@ async fn a_change_out_of_bounds_is_refused_and_a_viewer_desires_nothing() {
         (deep, 400, "desired-state-too-deep"),
         (json!({"a": "x".repeat(8_192)}), 413, "desired-state-too-large"),
     ] {
-        assert_eq!(patch(&world, "", &desired, None).await.code(), (status, code.to_owned()));
+        assert_eq!(problem(&patch(&world, "", &desired, None).await), (status, code.to_owned()));
     }
     for query in ["?waitSeconds=26", "?waitSeconds=-1", "?waitSeconds=x"] {
-        assert_eq!(patch(&world, query, &json!({"a": 1}), None).await.code(), (400, "invalid-query".to_owned()));
+        assert_eq!(problem(&patch(&world, query, &json!({"a": 1}), None).await), (400, "invalid-query".to_owned()));
     }
     let viewer = unique_thing("user").to_string();
     seed_membership(&world.stack, &viewer, &world.thing, "viewer", 1).await;
     let body = json!({"desired": {"a": 1}});
     let refused = world.ask((&viewer, &[]), ("PATCH", &world.state_path()), Some(&body), &[]).await;
-    assert_eq!(refused.code(), (403, "role-too-low".to_owned()));
+    assert_eq!(problem(&refused), (403, "role-too-low".to_owned()));
     assert_eq!(world.ask((&viewer, &[]), ("GET", &world.state_path()), None, &[]).await.status, 200);
 }

@@ -11,11 +11,11 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use commands::{Api, ApiConfig, Config, Handler, Sweep, SweepConfig, routes};
 use loam_device::{Device, Files, Identity, Options};
-use loam_domain::{CertificateId, ThingName, Timestamp};
+use loam_domain::{ThingName, Timestamp};
 use loam_http::Call;
-use loam_kit::{Stack, api_event, eventually, join, now, seed_membership, unique_thing};
+use loam_kit::{Answer, Stack, api_event, eventually, join, now, register_active, seed_membership, unique_thing};
 use loam_runtime::{BatchItem, Invocation};
-use loam_things::{Attempt, Description, End, Intent, Registration, RetirementOrder, ThingRecord, Things};
+use loam_things::{Attempt, Description, End, Intent, RetirementOrder, ThingRecord, Things};
 use serde_json::{Value, json};
 
 #[derive(Clone)]
@@ -32,27 +32,15 @@ pub(crate) struct World {
     shadows: aws_sdk_iotdataplane::Client,
 }
 
-/// What a route answered.
-#[derive(Debug)]
-pub(crate) struct Answer {
-    pub(crate) status: u16,
-    pub(crate) etag: String,
-    pub(crate) body: String,
+/// The id in an answer that something is queued.
+pub(crate) fn id_in(answer: &Answer) -> String {
+    assert_eq!(answer.status, 202, "{}", answer.body);
+    answer.json()["id"].as_str().unwrap().to_owned()
 }
 
-impl Answer {
-    pub(crate) fn json(&self) -> Value {
-        serde_json::from_str(&self.body).unwrap_or_default()
-    }
-
-    pub(crate) fn code(&self) -> (u16, String) {
-        (self.status, self.json()["code"].as_str().unwrap_or_default().to_owned())
-    }
-
-    pub(crate) fn id(&self) -> String {
-        assert_eq!(self.status, 202, "{}", self.body);
-        self.json()["id"].as_str().unwrap().to_owned()
-    }
+/// Status and code of a problem.
+pub(crate) fn problem(answer: &Answer) -> (u16, String) {
+    (answer.status, answer.code())
 }
 
 /// A device, and what it got without having subscribed.
@@ -119,18 +107,7 @@ impl World {
     }
 
     async fn pair(&self) {
-        let certificate = certificate(&self.thing);
-        let registration = Registration {
-            certificate: certificate.clone(),
-            ca_id: certificate.clone(),
-            thing_type: None,
-            groups: BTreeSet::new(),
-            attributes: BTreeMap::new(),
-            initial_desired: None,
-            max_devices: None,
-        };
-        self.things.register(&self.thing, registration, now()).await.unwrap();
-        self.things.certificate_activated(&self.thing, &certificate, now()).await.unwrap();
+        register_active(&self.things, &self.thing).await;
         let put = Put::builder().table_name(&self.config.commands_table).item("thing", text("test#described"));
         let put = put.item("item", text(self.thing.as_str())).build().unwrap();
         let also = TransactWriteItem::builder().put(put).build();
@@ -246,13 +223,13 @@ impl World {
         for (name, value) in headers {
             event["headers"][*name] = (*value).into();
         }
+        // Each a run of its own, which is what tells a repeat from its first try.
         let request_id = unique_thing("request").to_string();
         let call = Call { request_id, now: now(), deadline: now().plus_millis(29_000) };
         let response = loam_http::answer(self.router.clone(), serde_json::from_value(event).unwrap(), call).await;
-        let etag = response.headers().get("etag").and_then(|tag| tag.to_str().ok()).unwrap_or_default().to_owned();
-        let status = response.status().as_u16();
-        let body = to_bytes(response.into_body(), 10_000_000).await.unwrap().to_vec();
-        Answer { status, etag, body: String::from_utf8(body).unwrap() }
+        let (head, body) = response.into_parts();
+        let body = String::from_utf8(to_bytes(body, 10_000_000).await.unwrap().to_vec()).unwrap();
+        Answer { status: head.status.as_u16(), headers: head.headers, body }
     }
 
     /// A request of the owner.
@@ -318,13 +295,4 @@ pub(crate) fn rule(topic: &str, payload: &str, at: Timestamp) -> String {
 
 fn text(text: &str) -> AttributeValue {
     AttributeValue::S(text.to_owned())
-}
-
-/// A certificate, and a CA, that no other thing has.
-fn certificate(thing: &ThingName) -> CertificateId {
-    let hash = |seed: u64| {
-        thing.as_str().bytes().fold(seed, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(1_099_511_628_211))
-    };
-    let text: String = (1..=4).map(|seed| format!("{:016x}", hash(seed * 7_919))).collect();
-    CertificateId::parse(&text).unwrap()
 }
