@@ -31,6 +31,7 @@ fn asked_for(logical_id: &str) -> BTreeSet<String> {
         "CatalogProjector" => drop(catalog::Config::from_lookup(&lookup)),
         "Jitr" => drop(jitr::Config::from_lookup(&lookup)),
         "JitrApi" => drop(jitr::ApiConfig::from_lookup(&lookup)),
+        "PairingRelay" => drop(pairing::relay::RelayConfig::from_lookup(&lookup)),
         "Presence" | "PresenceDelayed" => drop(presence::Config::from_lookup(&lookup)),
         "PresenceApi" => drop(presence::ApiConfig::from_lookup(&lookup)),
         "EventRelay" => drop(event_relay::Config::from_lookup(&lookup)),
