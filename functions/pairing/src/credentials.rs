@@ -5,6 +5,8 @@ mod error;
 mod id_token;
 mod vendor;
 
+use std::time::Duration;
+
 use aws_config::SdkConfig;
 use axum::Json;
 use axum::extract::{FromRef, State};
@@ -16,19 +18,23 @@ use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use crate::listeners::Listeners;
-use crate::relay::IdentityId;
+use crate::people::UserId;
+use crate::relay::{IdentityId, LIVE_MILLIS, Mailbox};
+use crate::store::{Saved, Store};
 
 pub use config::CredentialsConfig;
 pub use error::CredentialsFailure;
 use id_token::IdToken;
 use vendor::Vendor;
 
+/// How often a mailbox is written while requests of the same person are faster; they wait up to 0.6 s in all.
+const MOST_TRIES: u32 = 6;
+
 /// What the route needs; made once an environment.
 #[derive(Debug, Clone)]
 pub struct Issuer {
     vendor: Vendor,
-    listeners: Listeners,
+    store: Store,
     endpoint: String,
 }
 
@@ -36,8 +42,23 @@ impl Issuer {
     /// The route's clients.
     #[must_use]
     pub fn new(sdk: &SdkConfig, config: CredentialsConfig) -> Self {
-        let listeners = Listeners::new(sdk, config.pairings_table.clone());
-        Self { endpoint: config.iot_endpoint.clone(), vendor: Vendor::new(sdk, config), listeners }
+        let store = Store::of_mailboxes(sdk, config.pairings_table.clone());
+        Self { endpoint: config.iot_endpoint.clone(), vendor: Vendor::new(sdk, config), store }
+    }
+
+    /// Remembers that `user` listens as `identity` from now on. Two requests of one person meet at the same rows.
+    async fn open(&self, user: &UserId, identity: &IdentityId, now: Timestamp) -> Result<(), CredentialsFailure> {
+        let mailbox = Mailbox { identity: identity.clone(), live_until: now.plus_millis(LIVE_MILLIS) };
+        for tries in 0..MOST_TRIES {
+            if self.store.put_mailbox(user, &mailbox).await? == Saved::Yes {
+                return Ok(());
+            }
+            if self.store.user_of(identity, now).await?.is_some_and(|other| other != *user) {
+                return Err(CredentialsFailure::AnothersIdentity);
+            }
+            tokio::time::sleep(Duration::from_millis(20_u64 << tries)).await;
+        }
+        Err(CredentialsFailure::Contended { tries: MOST_TRIES })
     }
 }
 
@@ -112,7 +133,7 @@ async fn credentials(
     let identity = issuer.vendor.identity(&token).await?;
     // In this order: who has credentials is known, and may use the mailbox.
     issuer.vendor.let_use_mailbox(&identity).await?;
-    issuer.listeners.open(&token.user, &identity, call.now).await?;
+    issuer.open(&token.user, &identity, call.now).await?;
     let key = issuer.vendor.key(&identity, &token).await?;
     let access = LiveAccess {
         topics: Topics::of(&identity),

@@ -1,23 +1,23 @@
-//! Who owns a thing, with whom it is shared, and how it changes hands: the decisions.
+//! Who owns a thing, with whom it is shared, and how it changes hands.
 //!
-//! Pure: time, random bytes and everything that was read are arguments. [`tenancy`] is the heart: one aggregate per thing,
-//! one conditional write per change.
+//! Pure, but for [`store`]: time, random bytes and everything that was read are arguments. [`tenancy`] is the heart: one
+//! aggregate per thing, one conditional write per change.
 
 pub mod attempts;
 pub mod begin;
-pub mod challenge;
 pub mod claim;
-pub mod claim_code;
 pub mod code_hash;
 pub mod credentials;
 pub mod device_key;
-pub mod device_word;
-pub mod listeners;
 pub mod people;
 pub mod relay;
+pub mod store;
 pub mod tenancy;
 pub mod token;
 pub mod window;
+
+/// What the device shares with this capability, under the names that it has here.
+pub use loam_domain::pairing::{challenge, claim_code, reset as device_word};
 
 #[cfg(test)]
 mod any_bytes;

@@ -4,8 +4,8 @@
 mod world;
 
 use loam_kit::{App, Person, now};
-use pairing::listeners::ListenerFailure;
-use pairing::relay::{IdentityId, LIVE_MILLIS};
+use pairing::relay::{IdentityId, LIVE_MILLIS, Mailbox};
+use pairing::store::Saved;
 use serde_json::json;
 
 use world::{Home, World, user_of};
@@ -63,11 +63,11 @@ async fn an_identity_that_is_known_as_somebodys_is_nobody_elses() {
     let [ann, bob] =
         ["ann", "bob"].map(|name| pairing::people::UserId::parse(&format!("{name}-{}", world.thing)).unwrap());
     let identity = IdentityId::parse(&format!("us-east-1:{}", world.thing)).unwrap();
-    world.listeners.open(&ann, &identity, now()).await.unwrap();
-    world.listeners.open(&ann, &identity, now()).await.unwrap();
-    let refused = world.listeners.open(&bob, &identity, now()).await;
-    assert!(matches!(refused, Err(ListenerFailure::AnothersIdentity)), "{refused:?}");
-    assert_eq!(world.listeners.of([&ann, &bob].into_iter()).await.unwrap().len(), 1);
+    let mailbox = Mailbox { identity, live_until: now().plus_millis(LIVE_MILLIS) };
+    for (user, saved) in [(&ann, Saved::Yes), (&ann, Saved::Yes), (&bob, Saved::Lost)] {
+        assert_eq!(world.store.put_mailbox(user, &mailbox).await.unwrap(), saved);
+    }
+    assert_eq!(world.store.mailboxes([&ann, &bob]).await.unwrap().len(), 1);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -115,14 +115,14 @@ async fn who_is_no_member_any_more_hears_nothing_whatever_still_comes() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_mailbox_is_filled_for_25_hours_after_the_last_credentials() {
+async fn a_mailbox_whose_time_is_over_is_filled_no_more_until_credentials_are_asked_for_again() {
     let world = World::new("live-old").await;
     let mut home = Home::new(&world, &["old-ann"]).await;
-    let long_ago = now().plus_millis(-LIVE_MILLIS - 1_000);
     let identity = IdentityId::parse(&home.identities[0]).unwrap();
-    world.listeners.open(&home.users[0], &identity, long_ago).await.unwrap();
+    let until = |live_until| Mailbox { identity: identity.clone(), live_until };
+    world.store.put_mailbox(&home.users[0], &until(now().plus_millis(-1))).await.unwrap();
     assert!(world.deliver([world.document(&json!({"on": 1}))]).await.is_empty());
-    world.listeners.open(&home.users[0], &identity, now()).await.unwrap();
+    world.store.put_mailbox(&home.users[0], &until(now().plus_millis(LIVE_MILLIS))).await.unwrap();
     assert!(world.deliver([world.document(&json!({"on": 2}))]).await.is_empty());
     let (_, first) = home.apps[0].hears(|topic, _| topic.ends_with("/state")).await;
     assert_eq!(first["reported"], json!({"on": 2}));

@@ -6,7 +6,7 @@ use aws_sdk_cognitoidentity::operation::get_id::GetIdError;
 use aws_sdk_iot::operation::attach_policy::AttachPolicyError;
 use loam_runtime::{Class, Failure, sdk_class};
 
-use crate::listeners::ListenerFailure;
+use crate::store::StoreFailure;
 
 /// Why the route for credentials fails.
 #[derive(Debug, thiserror::Error)]
@@ -25,7 +25,16 @@ pub enum CredentialsFailure {
     NotAttached(#[source] Box<SdkError<AttachPolicyError>>),
     /// It is not remembered who listens.
     #[error("it was not remembered who listens")]
-    Listeners(#[from] ListenerFailure),
+    Store(#[from] StoreFailure),
+    /// The identity is known as somebody else's; Cognito gives each person one of their own.
+    #[error("the identity is another person's")]
+    AnothersIdentity,
+    /// Other requests of the same person were faster each time.
+    #[error("who listens was written by others {tries} times")]
+    Contended {
+        /// How often we tried.
+        tries: u32,
+    },
     /// No credentials were given.
     #[error("the identity pool gave no credentials")]
     NoCredentials(#[source] Box<SdkError<GetCredentialsForIdentityError>>),
@@ -40,9 +49,10 @@ impl Failure for CredentialsFailure {
             Self::TokenRefused => Class::BadInput,
             Self::NoIdentity(error) => sdk_class(error),
             Self::NotAttached(error) => sdk_class(error),
-            Self::Listeners(error) => error.class(),
+            Self::Store(error) => error.class(),
             Self::NoCredentials(error) => sdk_class(error),
-            Self::OddCaller | Self::OddAnswer => Class::Internal,
+            Self::Contended { .. } => Class::Conflict,
+            Self::OddCaller | Self::AnothersIdentity | Self::OddAnswer => Class::Internal,
         }
     }
 
@@ -52,7 +62,9 @@ impl Failure for CredentialsFailure {
             Self::OddCaller => "odd-caller",
             Self::NoIdentity(_) => "no-identity",
             Self::NotAttached(_) => "policy-not-attached",
-            Self::Listeners(error) => error.code(),
+            Self::Store(error) => error.code(),
+            Self::AnothersIdentity => "anothers-identity",
+            Self::Contended { .. } => "identity-contended",
             Self::NoCredentials(_) => "no-credentials",
             Self::OddAnswer => "odd-identity-answer",
         }

@@ -6,7 +6,7 @@ use loam_dead_letters::NotKept;
 use loam_domain::Refusal;
 use loam_runtime::{Class, Failure, sdk_class};
 
-use crate::listeners::ListenerFailure;
+use crate::store::StoreFailure;
 
 /// Why a message can never be dealt with. Its texts name fields and types, never values.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -54,7 +54,7 @@ impl Refused {
 pub enum RelayFailure {
     /// Whose the thing is, or who listens, was not read.
     #[error("whose the thing is was not read")]
-    Listeners(#[from] ListenerFailure),
+    Store(#[from] StoreFailure),
     /// AWS IoT did not take a message.
     #[error("a mailbox's message was not published")]
     NotPublished(#[source] Box<SdkError<PublishError>>),
@@ -69,7 +69,7 @@ pub enum RelayFailure {
 impl Failure for RelayFailure {
     fn class(&self) -> Class {
         match self {
-            Self::Listeners(error) => error.class(),
+            Self::Store(error) => error.class(),
             Self::NotPublished(error) => sdk_class(error),
             Self::NotKept(error) => error.class(),
             Self::BrokeOff(_) => Class::Internal,
@@ -78,7 +78,7 @@ impl Failure for RelayFailure {
 
     fn code(&self) -> &'static str {
         match self {
-            Self::Listeners(error) => error.code(),
+            Self::Store(error) => error.code(),
             Self::NotPublished(_) => "mail-not-published",
             Self::NotKept(error) => error.code(),
             Self::BrokeOff(_) => "broke-off",

@@ -5,7 +5,7 @@ use loam_domain::{ThingName, Timestamp};
 use loam_runtime::{BatchItem, Invocation, KeptEvent, each_message};
 
 use super::{IdentityId, Message, News, Refused, RelayConfig, RelayFailure, Subject, hears, topic};
-use crate::listeners::Listeners;
+use crate::store::Store;
 
 /// The function's name in logs, metrics and dead letters.
 const NAME: &str = "pairing-relay";
@@ -17,7 +17,7 @@ const AT_LEAST_ONCE: i32 = 1;
 /// Tells the people of a thing what happens to it, each in their own mailbox.
 #[derive(Debug, Clone)]
 pub struct Handler {
-    listeners: Listeners,
+    store: Store,
     broker: aws_sdk_iotdataplane::Client,
     dead_letters: DeadLetters,
 }
@@ -27,7 +27,7 @@ impl Handler {
     #[must_use]
     pub fn new(sdk: &SdkConfig, config: RelayConfig) -> Self {
         Self {
-            listeners: Listeners::new(sdk, config.pairings_table),
+            store: Store::of_mailboxes(sdk, config.pairings_table),
             broker: aws_sdk_iotdataplane::Client::new(sdk),
             dead_letters: DeadLetters::new(sdk, config.dead_letters_url),
         }
@@ -61,11 +61,11 @@ impl Handler {
 
     /// Whose the thing is, is read for each message and never remembered: who is no member any more hears nothing.
     async fn tell(&self, news: &News, now: Timestamp) -> Result<(), RelayFailure> {
-        let Some(tenancy) = self.listeners.tenancy(&news.thing).await? else {
+        let Some(tenancy) = self.store.tenancy(&news.thing).await? else {
             metrics::counter!("NotOurs").increment(1);
             return Ok(());
         };
-        let mailboxes = self.listeners.of(tenancy.members.keys()).await?;
+        let mailboxes = self.store.mailboxes(tenancy.members.keys()).await?;
         let (document, mut relayed) = (news.document(&tenancy).to_string(), 0_u64);
         for identity in hears(&tenancy, news.happening, &mailboxes, now) {
             self.publish(identity, &news.thing, news.subject, &document).await?;

@@ -12,16 +12,16 @@ use loam_http::Call;
 use loam_kit::{App, DeadLetterQueue, LiveAccess, Person, Stack, api_event, claims, now, unique_thing};
 use loam_runtime::{BatchItem, Invocation};
 use pairing::credentials::{CredentialsConfig, Issuer, routes};
-use pairing::listeners::Listeners;
 use pairing::people::UserId;
 use pairing::relay::{Handler, RelayConfig};
+use pairing::store::Store;
 use serde_json::{Value, json};
 
 #[derive(Clone)]
 pub(crate) struct World {
     pub(crate) stack: Arc<Stack>,
     pub(crate) thing: ThingName,
-    pub(crate) listeners: Listeners,
+    pub(crate) store: Store,
     pub(crate) dead_letters: DeadLetterQueue,
     relay: Handler,
     router: Router,
@@ -53,7 +53,7 @@ impl World {
         };
         Self {
             thing: unique_thing(purpose),
-            listeners: Listeners::new(&admin, table.clone()),
+            store: Store::of_mailboxes(&admin, table.clone()),
             dead_letters: DeadLetterQueue::new(&admin, stack.output("RelayDeadLetters")),
             relay: Handler::new(&role, config),
             router: routes().with_state(Issuer::new(&admin, issuer)).into(),
@@ -132,9 +132,8 @@ impl World {
         let row = json!({"version": 1, "epoch": epoch, "standing": state, "since": since, "updatedAt": since,
                          "members": people, "invitations": {}, "offer": null, "lastEnd": null});
         let put = self.rows.put_item().table_name(&self.table).item("thing", AttributeValue::S(thing.to_string()));
-        let put = put
-            .item("item", AttributeValue::S("tenancy".to_owned()))
-            .item("row", AttributeValue::S(row.to_string()));
+        let put =
+            put.item("item", AttributeValue::S("tenancy".to_owned())).item("row", AttributeValue::S(row.to_string()));
         put.send().await.unwrap();
     }
 }

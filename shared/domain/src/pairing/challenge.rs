@@ -1,10 +1,9 @@
 //! Challenges, and the exact bytes that a device signs.
 
 use base64::prelude::{BASE64_URL_SAFE_NO_PAD, Engine as _};
-use loam_domain::ThingName;
 use serde::{Deserialize, Serialize};
 
-use crate::people::UserId;
+use crate::{ThingName, UserId};
 
 /// The length of a challenge in bytes.
 pub const CHALLENGE_BYTES: usize = 32;
@@ -70,6 +69,49 @@ impl From<Challenge> for String {
     }
 }
 
+/// What a device is asked to sign, as it reads it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Statement {
+    /// The device's own name.
+    pub thing: ThingName,
+    /// What it has never seen.
+    pub challenge: Challenge,
+    /// Who wants to own it.
+    pub user: UserId,
+    /// The owner's time that would begin.
+    pub epoch: u64,
+}
+
+/// A text that no device signs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("expected the five lines of {DOMAIN}: thing, challenge, user and epoch, each with a line feed")]
+pub struct NoStatement;
+
+impl Statement {
+    /// The bytes to sign: see [`Challenge::signed_text`].
+    #[must_use]
+    pub fn signed_text(&self) -> String {
+        self.challenge.signed_text(&self.thing, &self.user, self.epoch)
+    }
+
+    /// The statement that exactly these bytes make; nothing else is ever signed.
+    ///
+    /// # Errors
+    /// [`NoStatement`] for a text that [`Statement::signed_text`] would not write.
+    pub fn parse(text: &str) -> Result<Self, NoStatement> {
+        let lines: Vec<&str> = text.split('\n').collect();
+        let [DOMAIN, thing, challenge, user, epoch, ""] = lines.as_slice() else { return Err(NoStatement) };
+        let field = |line: &str, name: &str| line.strip_prefix(name).map(str::to_owned).ok_or(NoStatement);
+        let statement = Self {
+            thing: ThingName::parse(&field(thing, "thing=")?).map_err(|_| NoStatement)?,
+            challenge: Challenge::try_from(field(challenge, "challenge=")?).map_err(|_| NoStatement)?,
+            user: UserId::parse(&field(user, "user=")?).map_err(|_| NoStatement)?,
+            epoch: field(epoch, "epoch=")?.parse().map_err(|_| NoStatement)?,
+        };
+        if statement.signed_text() == text { Ok(statement) } else { Err(NoStatement) }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -101,5 +143,24 @@ mod tests {
         assert_eq!(serde_json::from_str::<Challenge>(&row).unwrap(), challenge);
         assert!(serde_json::from_str::<Challenge>("\"AAAA\"").is_err());
         assert!(serde_json::from_str::<Challenge>("\"!\"").is_err());
+    }
+
+    #[test]
+    fn a_statement_reads_as_itself_and_no_other_spelling_of_it_is_one() {
+        let right = text(1, "t1", "u1", 3);
+        assert_eq!(Statement::parse(&right).unwrap().signed_text(), right);
+        let wrong = [
+            right.trim_end().to_owned(),
+            format!("{right}\n"),
+            right.replace("epoch=3", "epoch=03"),
+            right.replace("epoch=3", "epoch=+3"),
+            right.replace("-v1", "-v2"),
+            right.replace('\n', "\r\n"),
+            right.replace("user=u1\n", ""),
+            right.replace("user=", "thing="),
+        ];
+        for text in wrong {
+            assert_eq!(Statement::parse(&text), Err(NoStatement), "{text:?}");
+        }
     }
 }

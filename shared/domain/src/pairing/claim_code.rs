@@ -15,7 +15,7 @@ const PRIME: u64 = 1_021;
 /// A code with more blanks and hyphens than these is not worth reading.
 const LONGEST_INPUT: usize = 64;
 
-/// A claim code that is written correctly. Whether it is the right one is [`crate::code_hash`]'s question.
+/// A claim code that is written correctly. Whether it is the right one, its hash tells.
 ///
 /// It is a secret: nothing but [`ClaimCode::spelled`] shows it.
 #[derive(Clone, Copy, PartialEq, Eq)]

@@ -3,8 +3,9 @@
 //! The device publishes on `loam/{thing}/pairing/reset`, which only it can. Was it offline, it publishes at its next
 //! connect. The message may come twice, or late: it ends only the owner's time that it was meant for.
 
-use loam_domain::Timestamp;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
+
+use crate::Timestamp;
 
 /// What a device says of its reset.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -20,8 +21,9 @@ pub struct Reset {
 #[error("expected no bytes, or {{\"epoch\"?: whole number from 1}}")]
 pub struct BadReset;
 
-#[derive(Deserialize)]
+#[derive(Serialize, Deserialize)]
 struct Wire {
+    #[serde(skip_serializing_if = "Option::is_none")]
     epoch: Option<u64>,
 }
 
@@ -39,6 +41,13 @@ impl Reset {
             return Err(BadReset);
         }
         Ok(Self { epoch: wire.epoch, received_at })
+    }
+
+    /// The payload that says it: the device remembers to have been paired in `epoch`, or nothing.
+    #[must_use]
+    pub fn payload(epoch: Option<u64>) -> String {
+        // A number always has a JSON form.
+        serde_json::to_string(&Wire { epoch }).unwrap_or_default()
     }
 
     /// Whether it is meant for the owner's time `epoch`, which began at `since`. Without an epoch of its own, a reset that
@@ -64,6 +73,13 @@ mod tests {
         assert_eq!(Reset::parse(b"{\"epoch\":3}", at(1)).unwrap().epoch, Some(3));
         for payload in ["x", "[]x", r#"{"epoch":0}"#, r#"{"epoch":-1}"#, r#"{"epoch":"3"}"#, "\u{fffd}"] {
             assert_eq!(Reset::parse(payload.as_bytes(), at(1)), Err(BadReset), "{payload}");
+        }
+    }
+
+    #[test]
+    fn what_a_device_says_of_its_reset_is_read_as_it_was_meant() {
+        for epoch in [None, Some(1), Some(u64::MAX)] {
+            assert_eq!(Reset::parse(Reset::payload(epoch).as_bytes(), at(1)).unwrap().epoch, epoch);
         }
     }
 
