@@ -27,7 +27,7 @@ fn event(kind: &str, thing: &ThingName) -> BatchItem {
 /// Records of which nobody hears; and, for a handler under its own role, a copy of the record in the stack's table.
 pub(crate) struct Records {
     pub(crate) things: Things,
-    table: String,
+    pub(crate) table: String,
     of_the_stack: String,
 }
 

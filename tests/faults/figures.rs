@@ -5,7 +5,7 @@ use loam_kit::wiretap::{Scenario, Wiretap, calls_table, distinct};
 
 use crate::soil_sweep::Tables;
 use crate::{
-    catalog, catalog_routes, commands, erasures, event_relay, jitr, onboarding, presence, soil_alerts,
+    catalog, catalog_routes, commands, erasures, event_relay, jitr, onboarding, owners, presence, soil_alerts,
     soil_alerts_routes, sync_invoke, telemetry, telemetry_routes,
 };
 
@@ -115,6 +115,18 @@ async fn news_of_a_thing_cost_these_calls() {
         tables.extend([story.name(), "\n", &table_of(story).await, "\n"]);
     }
     assert_eq!(tables, include_str!("figures/catalog.txt"));
+}
+
+#[tokio::test]
+async fn a_change_of_owners_costs_these_calls() {
+    let mut tables = String::new();
+    for story in &owners::stories(Tables::OfTheStack) {
+        tables.extend([story.name(), "\n", &table_of(story).await, "\n"]);
+    }
+    for story in &owners::erasures(Tables::OfTheStack) {
+        tables.extend([story.name(), "\n", &table_of(story).await, "\n"]);
+    }
+    assert_eq!(nameless(&tables), include_str!("figures/owners.txt"));
 }
 
 #[tokio::test]

@@ -9,7 +9,7 @@ use serde_json::Value;
 use crate::jitr_api::Routes;
 use crate::soil_sweep::{Silence, Tables};
 use crate::{
-    catalog, catalog_routes, commands, erasures, event_relay, jitr, onboarding, presence, soil_alerts,
+    catalog, catalog_routes, commands, erasures, event_relay, jitr, onboarding, owners, presence, soil_alerts,
     soil_alerts_routes, sync_invoke, telemetry, telemetry_routes,
 };
 
@@ -119,9 +119,21 @@ async fn telemetrys_routes_may_do_exactly_what_they_do() {
 }
 
 #[tokio::test]
+async fn pairing_may_do_exactly_what_it_does() {
+    let mut calls = Vec::new();
+    for story in &owners::stories(Tables::OfTheStack) {
+        calls.extend(calls_of(story).await);
+    }
+    assert_exact("Pairing", &calls);
+}
+
+#[tokio::test]
 async fn the_catalogs_projector_may_do_exactly_what_it_does() {
     let mut calls = Vec::new();
     for story in &catalog::STORIES {
+        calls.extend(calls_of(story).await);
+    }
+    for story in owners::erasures(Tables::OfTheStack).iter().filter(|story| story.by == owners::By::Catalog) {
         calls.extend(calls_of(story).await);
     }
     assert_exact("CatalogProjector", &calls);
@@ -193,6 +205,9 @@ async fn sync_invoke_may_do_exactly_what_it_does() {
 async fn soil_alerts_things_may_do_exactly_what_it_does() {
     let mut calls = Vec::new();
     for story in &erasures::alerts(Tables::OfTheStack) {
+        calls.extend(calls_of(story).await);
+    }
+    for story in owners::erasures(Tables::OfTheStack).iter().filter(|story| story.by == owners::By::Alerts) {
         calls.extend(calls_of(story).await);
     }
     assert_exact("SoilAlertsThings", &calls);

@@ -26,6 +26,8 @@ pub struct Config {
     pub things_table: String,
     /// `DEAD_LETTERS_URL`: where refused messages are kept.
     pub dead_letters_url: String,
+    /// `CATALOG_QUEUE_URL`: the function's own queue, for an erasure that has to wait.
+    pub queue_url: String,
 }
 
 impl ApiConfig {
@@ -58,6 +60,7 @@ impl Config {
             groups_table: environment.text("GROUPS_TABLE"),
             things_table: environment.text("THINGS_TABLE"),
             dead_letters_url: environment.text("DEAD_LETTERS_URL"),
+            queue_url: environment.text("CATALOG_QUEUE_URL"),
         };
         environment.finish(config)
     }
@@ -70,6 +73,6 @@ mod tests {
     #[test]
     fn every_missing_variable_is_named_at_once() {
         assert_eq!(ApiConfig::from_lookup(&|_| None).unwrap_err().problems.len(), 5);
-        assert_eq!(Config::from_lookup(&|_| None).unwrap_err().problems.len(), 4);
+        assert_eq!(Config::from_lookup(&|_| None).unwrap_err().problems.len(), 5);
     }
 }

@@ -26,6 +26,8 @@ pub struct News {
     pub reread: bool,
     /// Whether it is to be erased.
     pub end: bool,
+    /// Whether what people said of it is to be erased.
+    pub owners_end: bool,
 }
 
 impl News {
@@ -44,8 +46,21 @@ impl News {
             }
             Source::Record => self.reread = true,
             Source::End => self.end = true,
+            Source::OwnersEnd => (self.reread, self.owners_end) = (true, true),
         }
     }
+}
+
+/// The twin without what people said of it: its tags and the name that they gave it. `None` if there is nothing of that. The
+/// groups are the operators' matter.
+#[must_use]
+pub fn without_people(before: &Twin) -> Option<Twin> {
+    let notes = &before.notes;
+    if notes.tags.is_empty() && notes.friendly_name.is_none() {
+        return None;
+    }
+    let notes = Notes { version: notes.version + 1, groups: notes.groups.clone(), ..Notes::default() };
+    Some(Twin { version: before.version + 1, notes, ..before.clone() })
 }
 
 /// The twin with what is newer in `news`; `None` if nothing is. A thing without a twin gets one only with its record.
@@ -125,6 +140,21 @@ mod tests {
         let at = |millis: i64, version| ShadowView { at: Timestamp::from_millis(millis), ..shadow(version, 0, false) };
         assert!(!newer_shadow(&at(RESET_GAP_MILLIS, 1), &at(0, 2)));
         assert!(newer_shadow(&at(RESET_GAP_MILLIS + 1, 1), &at(0, 2)));
+    }
+
+    #[test]
+    fn with_an_owners_end_tags_and_name_go_and_groups_stay() {
+        let thing = ThingName::parse("t1").unwrap();
+        let record = crate::histories::record(1);
+        let mut twin = young(&thing, record);
+        twin.notes.groups.insert("balcony".to_owned());
+        assert_eq!(without_people(&twin), None);
+        twin.notes.tags.insert("floor".to_owned(), serde_json::json!(3));
+        twin.notes.friendly_name = Some("Basil".to_owned());
+        let after = without_people(&twin).unwrap();
+        assert_eq!((after.notes.version, after.version), (twin.notes.version + 1, twin.version + 1));
+        assert!(after.notes.tags.is_empty() && after.notes.friendly_name.is_none());
+        assert_eq!(after.notes.groups, twin.notes.groups);
     }
 
     #[test]

@@ -6,6 +6,7 @@ use aws_sdk_dynamodb::operation::get_item::GetItemError;
 use aws_sdk_dynamodb::operation::put_item::PutItemError;
 use aws_sdk_dynamodb::operation::query::QueryError;
 use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
+use aws_sdk_sqs::operation::send_message::SendMessageError;
 use loam_dead_letters::NotKept;
 use loam_domain::Refusal;
 use loam_runtime::{Class, Failure, cancelled_class, sdk_class};
@@ -106,6 +107,9 @@ pub enum CatalogFailure {
         /// Which attribute.
         attribute: &'static str,
     },
+    /// The message to oneself was not sent.
+    #[error("an erasure that has to wait was not put off")]
+    NotSent(#[source] Box<SdkError<SendMessageError>>),
     /// A request lacks a field that DynamoDB needs.
     #[error("a row cannot be put into a request")]
     Unbuildable(#[from] BuildError),
@@ -130,6 +134,7 @@ impl Failure for CatalogFailure {
             Self::GroupNotRead(error) => sdk_class(error),
             Self::GroupNotListed(error) => sdk_class(error),
             Self::NotDeleted(error) => sdk_class(error),
+            Self::NotSent(error) => sdk_class(error),
             Self::Cancelled { reason } => cancelled_class(reason),
             Self::Contended { .. } => Class::Conflict,
             Self::NotKept(error) => error.class(),
@@ -146,6 +151,7 @@ impl Failure for CatalogFailure {
             Self::NotWritten(_) | Self::NotTransacted(_) | Self::Cancelled { .. } => "catalog-not-written",
             Self::GroupNotRead(_) | Self::GroupNotListed(_) => "group-not-read",
             Self::NotDeleted(_) => "group-not-deleted",
+            Self::NotSent(_) => "erasure-not-continued",
             Self::Contended { .. } => "catalog-contended",
             Self::BadGroupRow { .. } => "bad-group-row",
             Self::Unbuildable(_) | Self::Unwritable(_) => "unbuildable-request",

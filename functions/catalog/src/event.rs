@@ -3,6 +3,7 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use loam_domain::{Event, EventType, Refusal, RefusalCode, RuleMessage, ThingName, Timestamp};
+use loam_things::Erasure;
 use loam_things::twins::{PresenceView, ShadowView};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
@@ -33,6 +34,8 @@ pub enum Source {
     Record,
     /// It retires, or is retired: what is known of it is to be erased.
     End,
+    /// Its owner's time is over: what people said of it is to be erased. Its record changed, too.
+    OwnersEnd,
 }
 
 /// AWS IoT's message on `.../shadow/update/documents`.
@@ -72,6 +75,9 @@ impl Message {
     /// # Errors
     /// [`Refused`], for what neither AWS IoT nor Loam sends.
     pub fn parse(body: &str) -> Result<Self, Refused> {
+        if let Some(Erasure::OfPeople(thing)) = Erasure::parse(body) {
+            return Ok(Self::News(thing, Source::OwnersEnd));
+        }
         let not_json = || Refusal::new(RefusalCode::NotJson, "the message is not JSON");
         let event: Value = serde_json::from_str(body).map_err(|_| not_json())?;
         if event.get("type").is_some() && event.get("topic").is_none() {
@@ -146,8 +152,8 @@ fn of_events(event: &Value) -> Result<Message, Refused> {
         | EventType::ThingSuspended
         | EventType::ThingResumed
         | EventType::ThingPaired
-        | EventType::ThingUnpaired
         | EventType::ThingErased => Source::Record,
+        EventType::ThingUnpaired => Source::OwnersEnd,
         EventType::ThingRetireAcknowledged
         | EventType::ThingErasureAcknowledged
         | EventType::CertificateAdded

@@ -38,7 +38,7 @@ struct Worker {
     asked: bool,
 }
 
-fn record(version: u64) -> RecordView {
+pub(crate) fn record(version: u64) -> RecordView {
     RecordView {
         version,
         epoch: 1,

@@ -3,14 +3,14 @@
 use aws_config::SdkConfig;
 use loam_domain::{ThingName, Timestamp};
 use loam_things::twins::{RecordView, Twin, Twins};
-use loam_things::{ThingRecord, Things};
+use loam_things::{Acknowledgement, Erasure, ThingRecord, Things, Turn};
 
-use crate::decide::{MAX_TWIN_BYTES, News, next};
+use crate::decide::{MAX_TWIN_BYTES, News, next, without_people};
 use crate::error::Refused;
 use crate::store::{Saved, Store, wait_after};
 use crate::{CatalogFailure, Config};
 
-/// What this capability answers for when a thing retires.
+/// What this capability answers for when a thing retires, or its owner's time is over.
 pub const CAPABILITY: &str = "catalog";
 
 /// The clients of the projection.
@@ -19,6 +19,8 @@ pub struct Projector {
     store: Store,
     twins: Twins,
     things: Things,
+    queue: aws_sdk_sqs::Client,
+    queue_url: String,
 }
 
 /// What came of news.
@@ -45,6 +47,8 @@ impl Projector {
             store: Store::new(sdk, config.twins_table.clone(), config.groups_table.clone(), things.clone()),
             twins: Twins::new(sdk, config.twins_table.clone()),
             things,
+            queue: aws_sdk_sqs::Client::new(sdk),
+            queue_url: config.queue_url.clone(),
         }
     }
 
@@ -55,6 +59,9 @@ impl Projector {
     pub async fn take(&self, thing: &ThingName, news: News, now: Timestamp) -> Result<Projected, CatalogFailure> {
         if news.end {
             return self.erase(thing, now).await;
+        }
+        if news.owners_end {
+            self.erase_of_people(thing, now).await?;
         }
         let (mut news, mut tries) = (news, 0);
         loop {
@@ -83,6 +90,34 @@ impl Projector {
     async fn record(&self, thing: &ThingName) -> Result<Option<RecordView>, CatalogFailure> {
         let record = self.things.get(thing).await?;
         Ok(record.filter(|record| !record.is_retiring()).as_ref().map(view))
+    }
+
+    /// What people said of a thing goes when its owner's time is over, once nothing of theirs is under way any more.
+    async fn erase_of_people(&self, thing: &ThingName, now: Timestamp) -> Result<(), CatalogFailure> {
+        let turn = self.things.erasure_turn(thing, CAPABILITY, now).await?;
+        let through = match turn {
+            Turn::Nothing => return Ok(()),
+            Turn::Wait { .. } => return self.look_again(thing, turn.delay_seconds()).await,
+            Turn::Erase { through } => through,
+        };
+        let mut tries = 0;
+        while let Some(after) = self.twins.get(thing).await?.as_ref().and_then(without_people) {
+            if self.store.put(&after).await? == Saved::Yes {
+                break;
+            }
+            tries = wait_after(tries).await?;
+        }
+        let word = Acknowledgement { capability: CAPABILITY.to_owned(), through, looked_at: now };
+        self.things.acknowledge_erasure(thing, word, now).await?;
+        tracing::info!(thing.name = thing.as_str(), "what people said is erased");
+        Ok(())
+    }
+
+    async fn look_again(&self, thing: &ThingName, delay: i32) -> Result<(), CatalogFailure> {
+        let request = self.queue.send_message().queue_url(&self.queue_url).delay_seconds(delay);
+        let request = request.message_body(Erasure::of_people(thing)?);
+        request.send().await.map_err(|error| CatalogFailure::NotSent(Box::new(error)))?;
+        Ok(())
     }
 
     async fn erase(&self, thing: &ThingName, now: Timestamp) -> Result<Projected, CatalogFailure> {

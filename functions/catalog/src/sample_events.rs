@@ -5,7 +5,7 @@ use loam_kit::SampleEvents;
 use crate::event::{Message, Source};
 
 /// What is expected of each message, by file.
-const EVENTS: [(&str, &[&str]); 19] = [
+const EVENTS: [(&str, &[&str]); 20] = [
     ("event-of-another-type", &["not ours"]),
     ("good-and-bad-messages", &["shadow", "not-a-rule-message", "record"]),
     ("named-shadow", &["unknown-topic"]),
@@ -24,6 +24,7 @@ const EVENTS: [(&str, &[&str]); 19] = [
     ("shadow-without-version", &["not-a-shadow-document"]),
     ("thing-onboarded", &["record"]),
     ("thing-retiring", &["end"]),
+    ("thing-unpaired", &["owner's end", "owner's end"]),
     ("unknown-event", &["not-an-event"]),
 ];
 
@@ -33,6 +34,7 @@ fn outcome(body: &str) -> &'static str {
         Ok(Message::News(_, Source::Presence(_))) => "presence",
         Ok(Message::News(_, Source::Record)) => "record",
         Ok(Message::News(_, Source::End)) => "end",
+        Ok(Message::News(_, Source::OwnersEnd)) => "owner's end",
         Ok(Message::NotOurs) => "not ours",
         Err(refused) => refused.code(),
     }

@@ -11,6 +11,7 @@ pub mod credentials;
 pub mod device_key;
 pub mod people;
 pub mod relay;
+pub mod saga;
 pub mod store;
 pub mod tenancy;
 pub mod token;

@@ -5,9 +5,11 @@
 
 use loam_domain::Timestamp;
 pub use loam_domain::pairing::press::{BadPress, MOST_SECONDS, Press, USUAL_SECONDS};
+use loam_things::QUIET_MILLIS;
 use serde::{Deserialize, Serialize};
 
 use crate::code_hash::CodeHash;
+use crate::tenancy::{Standing, Tenancy};
 
 /// The window of a thing, as its row keeps it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -21,6 +23,17 @@ pub struct Window {
     pub epoch: u64,
     /// The hash of the code that the device shows.
     pub code: Option<CodeHash>,
+}
+
+/// Whether a press that AWS IoT took at `received_at` belongs to the time in which the thing stands now: one of an earlier
+/// owner's that comes late must open nothing to others. Between two owners lies at least the time that an erasure takes.
+#[must_use]
+pub fn is_of_the_present(tenancy: &Tenancy, received_at: Timestamp) -> bool {
+    let began = match tenancy.standing {
+        Standing::Vacant if tenancy.last_end.is_some() => tenancy.since.plus_millis(-QUIET_MILLIS),
+        Standing::Vacant | Standing::Paired | Standing::Erasing { .. } | Standing::Gone => tenancy.since,
+    };
+    received_at >= began
 }
 
 /// The window after the device's message, which AWS IoT took at `received_at`; `None`: it is one as new or newer that
@@ -50,6 +63,8 @@ impl Window {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::tenancy::Intent;
+    use crate::tenancy::tests::{Home, pair, unpair};
 
     fn at(millis: i64) -> Timestamp {
         Timestamp::from_millis(millis)
@@ -75,6 +90,20 @@ mod tests {
         let later = heard(Some(&window), &again, None, at(2_000), 3).unwrap();
         assert!(later.is_open(at(301_500), 3));
         assert!(!opened(300, 1_000).is_open(at(900_000), 3), "it came a quarter of an hour late");
+    }
+
+    #[test]
+    fn a_press_of_an_owners_time_that_comes_after_it_opens_nothing_and_one_of_the_erasure_does() {
+        let mut home = Home::after([pair("ann", 1)]);
+        assert!(is_of_the_present(&Tenancy::vacant(1), at(0)), "nobody ever owned it");
+        home.change(&unpair("ann"));
+        let ended = home.tenancy.since;
+        assert!(!is_of_the_present(&home.tenancy, ended.plus_millis(-1)) && is_of_the_present(&home.tenancy, ended));
+        home.now = ended.as_millis() + QUIET_MILLIS + 5_000;
+        home.change(&Intent::Erased { through: 1 });
+        let erased = home.tenancy.since;
+        assert!(is_of_the_present(&home.tenancy, erased.plus_millis(-QUIET_MILLIS)));
+        assert!(!is_of_the_present(&home.tenancy, ended.plus_millis(-1)));
     }
 
     #[test]

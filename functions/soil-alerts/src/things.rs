@@ -2,7 +2,7 @@ use aws_config::SdkConfig;
 use loam_dead_letters::DeadLetters;
 use loam_domain::{Event, EventType, ThingName, Timestamp};
 use loam_runtime::{BatchItem, Invocation, KeptEvent, must_come_again};
-use loam_things::{Erasure, SECOND_LOOK_SECONDS, Things};
+use loam_things::{Acknowledgement, Erasure, SECOND_LOOK_SECONDS, Things, Turn};
 
 use crate::smart::{RuleStore, StateStore};
 use crate::{AlertFailure, ThingsConfig};
@@ -10,10 +10,10 @@ use crate::{AlertFailure, ThingsConfig};
 /// The function's name in logs, metrics and dead letters.
 const NAME: &str = "soil-alerts-things";
 
-/// This capability's name among those that a retirement awaits.
+/// This capability's name among those that a retirement, or an erasure of what people left, awaits.
 const CAPABILITY: &str = "soil-alerts";
 
-/// What soil-alerts has to know of things: their type when they are registered, and their end.
+/// What soil-alerts has to know of things: their type when they are registered, their owners' end and their own.
 #[derive(Debug, Clone)]
 pub struct ThingEvents {
     things: Things,
@@ -29,7 +29,7 @@ pub struct ThingEvents {
 enum Message {
     /// A thing was registered.
     Registered(ThingName),
-    /// A thing comes to its end.
+    /// A thing comes to its end, or its owner's time does.
     Erasure(Erasure),
 }
 
@@ -100,8 +100,11 @@ impl ThingEvents {
 
     async fn erase(&self, erasure: &Erasure, now: Timestamp) -> Result<&'static str, AlertFailure> {
         let thing = erasure.thing();
+        if let Erasure::OfPeople(_) = erasure {
+            return self.erase_of_people(thing, now).await;
+        }
         if let Erasure::Over(_) = erasure {
-            self.look_again(thing).await?;
+            self.send(Erasure::once_more(thing)?, SECOND_LOOK_SECONDS).await?;
             return Ok("again-later");
         }
         self.rules.erase(thing).await?;
@@ -112,9 +115,27 @@ impl ThingEvents {
         Ok("erased")
     }
 
-    async fn look_again(&self, thing: &ThingName) -> Result<(), AlertFailure> {
-        let request = self.queue.send_message().queue_url(&self.queue_url).delay_seconds(SECOND_LOOK_SECONDS);
-        let request = request.message_body(Erasure::once_more(thing)?);
+    /// An owner's time is over: their rules, snoozes, episodes and past go; what is known of the thing itself stays.
+    async fn erase_of_people(&self, thing: &ThingName, now: Timestamp) -> Result<&'static str, AlertFailure> {
+        let turn = self.things.erasure_turn(thing, CAPABILITY, now).await?;
+        let through = match turn {
+            Turn::Nothing => return Ok("nothing-to-do"),
+            Turn::Wait { .. } => {
+                self.send(Erasure::of_people(thing)?, turn.delay_seconds()).await?;
+                return Ok("waits");
+            }
+            Turn::Erase { through } => through,
+        };
+        self.rules.erase_of_people(thing).await?;
+        self.states.erase(thing).await?;
+        let word = Acknowledgement { capability: CAPABILITY.to_owned(), through, looked_at: now };
+        self.things.acknowledge_erasure(thing, word, now).await?;
+        Ok("erased")
+    }
+
+    async fn send(&self, body: String, delay: i32) -> Result<(), AlertFailure> {
+        let request = self.queue.send_message().queue_url(&self.queue_url).delay_seconds(delay);
+        let request = request.message_body(body);
         request.send().await.map_err(|error| AlertFailure::NotSentAgain(Box::new(error)))?;
         Ok(())
     }
@@ -145,7 +166,9 @@ mod tests {
         let registered = event("thing.registered", Some("t1"));
         assert_eq!(Message::parse(&registered), Some(Message::Registered(thing.clone())));
         let retiring = event("thing.retiring", Some("t1"));
-        assert_eq!(Message::parse(&retiring), Some(Message::Erasure(Erasure::Asked(thing))));
+        assert_eq!(Message::parse(&retiring), Some(Message::Erasure(Erasure::Asked(thing.clone()))));
+        let unpaired = event("thing.unpaired", Some("t1"));
+        assert_eq!(Message::parse(&unpaired), Some(Message::Erasure(Erasure::OfPeople(thing))));
         for body in ["", "{}", &event("thing.active", Some("t1")), &event("thing.registered", None)] {
             assert_eq!(Message::parse(body), None, "{body}");
         }

@@ -3,7 +3,7 @@ use std::time::Duration;
 use aws_config::SdkConfig;
 use aws_sdk_dynamodb::types::{DeleteRequest, WriteRequest};
 use loam_domain::{ThingName, Timestamp};
-use loam_things::{Erasure, SECOND_LOOK_SECONDS, Things};
+use loam_things::{Acknowledgement, Erasure, SECOND_LOOK_SECONDS, Things, Turn};
 
 use crate::rows::{self, Item};
 use crate::{Store, TelemetryFailure};
@@ -19,10 +19,10 @@ const AT_ONCE: usize = 25;
 const MOST_TRIES: u32 = 5;
 const PAUSE: Duration = Duration::from_millis(40);
 
-/// This capability's name among those that a retirement awaits.
+/// This capability's name among those that a retirement, or an erasure of what people left, awaits.
 const CAPABILITY: &str = "telemetry";
 
-/// Erases the series of things that retire, and says so.
+/// Erases the series of things that retire, or whose owner's time is over, and says so.
 #[derive(Debug, Clone)]
 pub(crate) struct Eraser {
     store: Store,
@@ -47,6 +47,9 @@ impl Eraser {
         now: Timestamp,
     ) -> Result<&'static str, TelemetryFailure> {
         let thing = erasure.thing();
+        if let Erasure::OfPeople(_) = erasure {
+            return self.of_people(thing, rows_left, now).await;
+        }
         if let Erasure::Over(_) = erasure {
             self.send(&Erasure::once_more(thing)?, SECOND_LOOK_SECONDS).await?;
             return Ok("again-later");
@@ -58,6 +61,31 @@ impl Eraser {
         if let Erasure::Asked(_) = erasure {
             self.things.acknowledge_retirement(thing, CAPABILITY, now).await?;
         }
+        Ok("all")
+    }
+
+    /// An owner's time is over: nobody after them may see what was measured in it.
+    async fn of_people(
+        &self,
+        thing: &ThingName,
+        rows_left: &mut usize,
+        now: Timestamp,
+    ) -> Result<&'static str, TelemetryFailure> {
+        let turn = self.things.erasure_turn(thing, CAPABILITY, now).await?;
+        let through = match turn {
+            Turn::Nothing => return Ok("nothing-to-do"),
+            Turn::Wait { .. } => {
+                self.send(&Erasure::of_people(thing)?, turn.delay_seconds()).await?;
+                return Ok("waits");
+            }
+            Turn::Erase { through } => through,
+        };
+        if !self.store.erase(thing, rows_left).await? {
+            self.send(&Erasure::of_people(thing)?, 0).await?;
+            return Ok("in-part");
+        }
+        let word = Acknowledgement { capability: CAPABILITY.to_owned(), through, looked_at: now };
+        self.things.acknowledge_erasure(thing, word, now).await?;
         Ok("all")
     }
 

@@ -52,6 +52,15 @@ pub enum Acknowledged {
     TooEarly,
 }
 
+impl Turn {
+    /// For how many seconds a message to oneself is held back until it is time: 0 where there is nothing to wait for, 35 at most.
+    #[must_use]
+    pub fn delay_seconds(self) -> i32 {
+        let Self::Wait { millis } = self else { return 0 };
+        i32::try_from(millis.clamp(0, QUIET_MILLIS).saturating_add(999) / 1_000).unwrap_or(i32::MAX)
+    }
+}
+
 impl EpochErasure {
     /// The erasure of all through `epoch`, by `capabilities`. Under way already, it goes on with who is awaited.
     #[must_use]
@@ -150,6 +159,9 @@ mod tests {
         assert_eq!(erasure.turn("a", erasure.quiet_from().plus_millis(-1)), Turn::Wait { millis: 1 });
         assert_eq!(erasure.turn("a", erasure.quiet_from()), Turn::Erase { through: 3 });
         assert_eq!(erasure.turn("nobody", LATER), Turn::Nothing);
+        assert_eq!(Turn::Wait { millis: 1 }.delay_seconds(), 1);
+        assert_eq!(Turn::Wait { millis: QUIET_MILLIS }.delay_seconds(), 35);
+        assert_eq!(Turn::Erase { through: 3 }.delay_seconds(), 0);
     }
 
     proptest! {

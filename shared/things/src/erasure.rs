@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 /// went has arrived by then.
 pub const SECOND_LOOK_SECONDS: i32 = 900;
 
-/// What a capability that keeps something of things hears of a thing's end, in a queue of its own.
+/// What a capability that keeps something of things hears of a thing's end, or of an owner's, in a queue of its own.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Erasure {
     /// `thing.retiring`: erase all of it, then acknowledge.
@@ -16,6 +16,9 @@ pub enum Erasure {
     Over(ThingName),
     /// A message to oneself: erase what came late, or what was too much for one run.
     OnceMore(ThingName),
+    /// `thing.unpaired`, or a message to oneself ([`Erasure::of_people`]): do what [`crate::Things::erasure_turn`] says, with what
+    /// people left of the thing.
+    OfPeople(ThingName),
 }
 
 /// The message to oneself.
@@ -25,6 +28,13 @@ struct OnceMore {
     erase: ThingName,
 }
 
+/// The message to oneself while an erasure of what people left has to wait, or was too much for one run.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+struct OfPeople {
+    erase_of_people: ThingName,
+}
+
 impl Erasure {
     /// What a message of the queue says; `None` where it is another event, or none.
     #[must_use]
@@ -32,10 +42,14 @@ impl Erasure {
         if let Ok(OnceMore { erase }) = serde_json::from_str(body) {
             return Some(Self::OnceMore(erase));
         }
+        if let Ok(OfPeople { erase_of_people }) = serde_json::from_str(body) {
+            return Some(Self::OfPeople(erase_of_people));
+        }
         let event: Event = serde_json::from_str(body).ok()?;
         match (event.kind, event.thing?) {
             (EventType::ThingRetiring, thing) => Some(Self::Asked(thing)),
             (EventType::ThingRetired, thing) => Some(Self::Over(thing)),
+            (EventType::ThingUnpaired, thing) => Some(Self::OfPeople(thing)),
             _ => None,
         }
     }
@@ -44,7 +58,7 @@ impl Erasure {
     #[must_use]
     pub const fn thing(&self) -> &ThingName {
         match self {
-            Self::Asked(thing) | Self::Over(thing) | Self::OnceMore(thing) => thing,
+            Self::Asked(thing) | Self::Over(thing) | Self::OnceMore(thing) | Self::OfPeople(thing) => thing,
         }
     }
 
@@ -54,6 +68,14 @@ impl Erasure {
     /// Never in practice: a name is always JSON.
     pub fn once_more(thing: &ThingName) -> Result<String, serde_json::Error> {
         serde_json::to_string(&OnceMore { erase: thing.clone() })
+    }
+
+    /// The body of the message to oneself about what people left.
+    ///
+    /// # Errors
+    /// Never in practice: a name is always JSON.
+    pub fn of_people(thing: &ThingName) -> Result<String, serde_json::Error> {
+        serde_json::to_string(&OfPeople { erase_of_people: thing.clone() })
     }
 }
 
@@ -73,12 +95,16 @@ mod tests {
         assert_eq!(Erasure::parse(&event("thing.retiring")), Some(Erasure::Asked(thing.clone())));
         assert_eq!(Erasure::parse(&event("thing.retired")), Some(Erasure::Over(thing.clone())));
         let again = Erasure::once_more(&thing).unwrap();
-        assert_eq!(Erasure::parse(&again), Some(Erasure::OnceMore(thing)));
+        assert_eq!(Erasure::parse(&again), Some(Erasure::OnceMore(thing.clone())));
+        let of_people = Some(Erasure::OfPeople(thing.clone()));
+        assert_eq!(Erasure::parse(&event("thing.unpaired")), of_people);
+        assert_eq!(Erasure::parse(&Erasure::of_people(&thing).unwrap()), of_people);
     }
 
     #[test]
     fn any_other_message_erases_nothing() {
-        for kind in ["thing.active", "thing.retire-acknowledged", "certificate.retired"] {
+        for kind in ["thing.active", "thing.retire-acknowledged", "certificate.retired", "thing.erased", "thing.paired"]
+        {
             assert_eq!(Erasure::parse(&event(kind)), None, "{kind}");
         }
         for body in ["", "{}", "null", r#"{"erase":"a/b"}"#, r#"{"erase":"t1","more":1}"#, r#"{"erase":["t1"]}"#] {

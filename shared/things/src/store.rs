@@ -11,7 +11,7 @@ use loam_domain::{CertificateId, ThingName, Timestamp};
 use crate::write::{Also, Written};
 use crate::{
     Acknowledgement, Addition, Attempt, Described, Description, Intent, LifeCycle, Notice, Outcome, Registered,
-    Registration, RetirementOrder, ThingRecord, ThingsFailure, Transition, Why, next, rows,
+    Registration, RetirementOrder, ThingRecord, ThingsFailure, Transition, Turn, Why, next, rows,
 };
 
 /// How often a record is tried while others are faster.
@@ -256,6 +256,22 @@ impl Things {
     /// [`ThingsFailure`].
     pub async fn retired(&self, thing: &ThingName, now: Timestamp) -> Result<Outcome, ThingsFailure> {
         self.outcome(thing, Intent::Retired, now).await
+    }
+
+    /// What `capability` has to do at `now` with what people of earlier epochs left of the thing. On its way to retirement all
+    /// is erased anyway.
+    ///
+    /// # Errors
+    /// [`ThingsFailure::NotRead`], [`ThingsFailure::BadRow`].
+    pub async fn erasure_turn(
+        &self,
+        thing: &ThingName,
+        capability: &str,
+        now: Timestamp,
+    ) -> Result<Turn, ThingsFailure> {
+        let record = self.get(thing).await?.filter(|record| !record.is_retiring());
+        let erasure = record.and_then(|record| record.erasure);
+        Ok(erasure.map_or(Turn::Nothing, |erasure| erasure.turn(capability, now)))
     }
 
     /// A capability erased what people of earlier epochs left of the thing; a repeat is [`Outcome::Already`].

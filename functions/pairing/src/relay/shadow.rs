@@ -23,7 +23,7 @@ pub(super) fn since(since: Timestamp, state: &Map<String, Value>, metadata: Opti
             _ if times.and_then(newest).is_some_and(|seconds| seconds >= since.as_secs()) => {
                 own.insert(name.clone(), value.clone());
             }
-            _ => {}
+            Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Array(_) => {}
         }
     }
     own
@@ -37,7 +37,7 @@ fn newest(times: &Value) -> Option<i64> {
             Some(Value::Number(seconds)) => seconds.as_i64(),
             _ => fields.values().filter_map(newest).max(),
         },
-        _ => None,
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => None,
     }
 }
 

@@ -195,6 +195,31 @@ impl RuleStore {
         Ok(())
     }
 
+    /// Forgets the rules that people wrote for this very thing, whatever they are; its type stays.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn erase_of_people(&self, thing: &ThingName) -> Result<(), StoreError> {
+        let request = self.client.update_item().table_name(&self.table);
+        let request = request
+            .set_key(Some(key(&Scope::Thing(thing.clone()))))
+            .update_expression("REMOVE #rules, #version, #kind, #by, #at, #priority")
+            .condition_expression("attribute_exists(#rules)")
+            .expression_attribute_names("#rules", "rules")
+            .expression_attribute_names("#version", "version")
+            .expression_attribute_names("#kind", "kind")
+            .expression_attribute_names("#by", "updatedBy")
+            .expression_attribute_names("#at", "updatedAt")
+            .expression_attribute_names("#priority", "priority");
+        match request.send().await {
+            Ok(_) => Ok(()),
+            Err(error) => match error.as_service_error() {
+                Some(UpdateItemError::ConditionalCheckFailedException(_)) => Ok(()),
+                _ => Err(StoreError::Write(Box::new(error))),
+            },
+        }
+    }
+
     /// Forgets the rules that people wrote for this very thing, and its type.
     ///
     /// # Errors
