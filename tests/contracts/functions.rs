@@ -29,6 +29,9 @@ fn asked_for(logical_id: &str) -> BTreeSet<String> {
     match logical_id {
         "CatalogApi" => drop(catalog::ApiConfig::from_lookup(&lookup)),
         "CatalogProjector" => drop(catalog::Config::from_lookup(&lookup)),
+        "Commands" => drop(commands::Config::from_lookup(&lookup)),
+        "CommandsApi" => drop(commands::ApiConfig::from_lookup(&lookup)),
+        "CommandsSweep" => drop(commands::SweepConfig::from_lookup(&lookup)),
         "Jitr" => drop(jitr::Config::from_lookup(&lookup)),
         "JitrApi" => drop(jitr::ApiConfig::from_lookup(&lookup)),
         "PairingRelay" => drop(pairing::relay::RelayConfig::from_lookup(&lookup)),

@@ -16,6 +16,7 @@ use crate::{roles, statuses};
 fn documents() -> Vec<(&'static str, OpenApi)> {
     vec![
         ("CatalogApi", catalog::openapi()),
+        ("CommandsApi", commands::openapi()),
         ("JitrApi", jitr::api::openapi()),
         ("OnboardingApi", onboarding::openapi()),
         ("PresenceApi", presence::openapi()),

@@ -42,7 +42,7 @@ pub use authority::Authority;
 pub use chance::Chance;
 pub use dead_letters::DeadLetterQueue;
 pub use environment::ExecutionEnvironment;
-pub use eventually::{eventually, patience};
+pub use eventually::{eventually, eventually_within, patience};
 pub use factory::{Factory, Made};
 pub use function_logs::function_logs;
 pub use handler_logs::handler_logs;

@@ -34,7 +34,8 @@ pub struct Stack {
     pub(crate) python: PathBuf,
     pub(crate) sam: PathBuf,
     pub(crate) staging: PathBuf,
-    pub(crate) things_folder: PathBuf,
+    /// Where the keys and certificates of things lie.
+    pub things_folder: PathBuf,
     admin: Key,
 }
 
