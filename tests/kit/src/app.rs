@@ -134,16 +134,15 @@ impl App {
         self.answer(ours).await.map(|reason| taken.contains(&reason))
     }
 
-    /// The next message that `wanted` knows; others are dropped.
+    /// The next message that `wanted` knows; the others wait.
     ///
     /// # Panics
     /// When none comes in time.
     pub async fn hears(&mut self, wanted: impl Fn(&str, &Value) -> bool) -> (String, Value) {
         loop {
-            while let Some((topic, document)) = self.heard.pop_front() {
-                if wanted(&topic, &document) {
-                    return (topic, document);
-                }
+            let at = self.heard.iter().position(|(topic, document)| wanted(topic, document));
+            if let Some(found) = at.and_then(|at| self.heard.remove(at)) {
+                return found;
             }
             self.answer(|packet| matches!(packet, Packet::Publish(_)).then_some(())).await.expect("the session lives");
         }
