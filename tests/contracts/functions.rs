@@ -34,6 +34,7 @@ fn asked_for(logical_id: &str) -> BTreeSet<String> {
         "CommandsSweep" => drop(commands::SweepConfig::from_lookup(&lookup)),
         "Jitr" => drop(jitr::Config::from_lookup(&lookup)),
         "JitrApi" => drop(jitr::ApiConfig::from_lookup(&lookup)),
+        "PairingRelay" => drop(pairing::relay::RelayConfig::from_lookup(&lookup)),
         "Presence" | "PresenceDelayed" => drop(presence::Config::from_lookup(&lookup)),
         "PresenceApi" => drop(presence::ApiConfig::from_lookup(&lookup)),
         "EventRelay" => drop(event_relay::Config::from_lookup(&lookup)),

@@ -7,6 +7,7 @@ pub mod attempts;
 pub mod begin;
 pub mod claim;
 pub mod code_hash;
+pub mod credentials;
 pub mod device_key;
 pub mod people;
 pub mod relay;

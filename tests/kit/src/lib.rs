@@ -8,6 +8,7 @@
 
 mod api;
 mod api_event;
+mod app;
 mod archive;
 mod authority;
 mod chance;
@@ -35,6 +36,7 @@ pub mod wiretap;
 
 pub use api::{Answer, Api, Person};
 pub use api_event::{api_event, ask, with_if_match};
+pub use app::{App, LiveAccess};
 pub use archive::Archive;
 pub use authority::Authority;
 pub use chance::Chance;
