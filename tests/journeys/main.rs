@@ -12,6 +12,7 @@ mod leaving;
 mod newcomers;
 mod on_the_spot;
 mod ordered;
+mod owners;
 mod refusals;
 mod repeats;
 mod requests;

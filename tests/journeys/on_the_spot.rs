@@ -24,7 +24,7 @@ impl OnTheSpot {
     pub(crate) async fn onboarded(world: &Newcomers, purpose: &str) -> Self {
         let thing = unique_thing(purpose);
         let made = world.factory.certificate(thing.as_str(), &[]).await;
-        let state = world.stack.things_folder.join(format!("state-{thing}"));
+        let state = made.credentials.key.with_file_name(format!("state-{thing}"));
         let mut device = Self { thing, made, state, mqtt_port: world.stack.mqtt_port, running: None };
         device.switch_on(&[]);
         device.is_onboarded(world).await;

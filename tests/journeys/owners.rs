@@ -117,8 +117,7 @@ async fn enabled() -> Newcomers {
 #[tokio::test]
 async fn who_has_a_device_in_hand_owns_it_and_nobody_else_gets_that_far() {
     let world = enabled().await;
-    let (device, other) =
-        tokio::join!(OnTheSpot::onboarded(&world, "mine"), OnTheSpot::onboarded(&world, "other"));
+    let (device, other) = tokio::join!(OnTheSpot::onboarded(&world, "mine"), OnTheSpot::onboarded(&world, "other"));
     let (ann, eve) = (User::new(&world, "ann").await, User::new(&world, "eve").await);
     let thing = device.thing.as_str();
 
@@ -135,7 +134,8 @@ async fn who_has_a_device_in_hand_owns_it_and_nobody_else_gets_that_far() {
     // Whoever asks at this very moment gets a challenge too, and the device in their hand does not sign for it.
     let (status, hers) = eve.claim(thing).await;
     assert_eq!(status, 201, "{hers}");
-    let foreign = json!({"thing": other.thing.as_str(), "challenge": hers["challenge"], "user": eve.sub, "epoch": hers["epoch"]});
+    let foreign =
+        json!({"thing": other.thing.as_str(), "challenge": hers["challenge"], "user": eve.sub, "epoch": hers["epoch"]});
     let by_other = other.sign(&foreign.to_string()).await.unwrap();
     let refused = eve.confirm(&hers, &by_other).await;
     assert_eq!((refused.0, &refused.1["code"]), (403, &json!("not-signed-by-the-device")), "{}", refused.1);
