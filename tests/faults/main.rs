@@ -15,6 +15,7 @@ mod http;
 mod jitr;
 mod jitr_api;
 mod onboarding;
+mod pairing_relay;
 mod presence;
 mod soil_alerts;
 mod soil_alerts_routes;
