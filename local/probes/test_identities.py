@@ -7,6 +7,7 @@ import app
 import pytest
 from botocore.exceptions import ClientError
 from conftest import ACCOUNT, REGION, Local, allow, document
+from loam_local import destroy
 
 _ARN = f"arn:aws:iot:{REGION}:{ACCOUNT}"
 _SUB = "${cognito-identity.amazonaws.com:sub}"
@@ -155,3 +156,12 @@ def test_rules_and_lifecycle_events_know_an_identity_by_its_client_id(people: ap
     event = local.received(url)
     assert (event["clientId"], event["eventType"]) == (identity, "disconnected")
     assert json.dumps(event).count("secret") == 0
+
+
+def test_destroy_detaches_a_policy_from_identities(people: app.People) -> None:
+    identity, _key = people.joined()
+    policy = _attached(people.local, identity, allow("iot:Connect", "*"))
+    iot = people.local.client("iot")
+    destroy._detach(iot, policy)
+    assert iot.list_targets_for_policy(policyName=policy)["targets"] == []
+    iot.delete_policy(policyName=policy)

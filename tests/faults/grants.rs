@@ -9,8 +9,8 @@ use serde_json::Value;
 use crate::jitr_api::Routes;
 use crate::soil_sweep::{Silence, Tables};
 use crate::{
-    catalog, catalog_routes, commands, erasures, event_relay, jitr, onboarding, owners, presence, soil_alerts,
-    soil_alerts_routes, sync_invoke, telemetry, telemetry_routes,
+    catalog, catalog_routes, commands, erasures, event_relay, jitr, onboarding, owners, pairing_relay, presence,
+    soil_alerts, soil_alerts_routes, sync_invoke, telemetry, telemetry_routes,
 };
 
 /// The calls of a story without faults.
@@ -74,6 +74,15 @@ async fn event_relay_may_do_exactly_what_it_does() {
         calls.extend(calls_of(story).await);
     }
     assert_exact("EventRelay", &calls);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn pairing_relay_may_do_exactly_what_it_does() {
+    let mut calls = Vec::new();
+    for story in &pairing_relay::STORIES {
+        calls.extend(calls_of(story).await);
+    }
+    assert_exact("PairingRelay", &calls);
 }
 
 #[tokio::test]

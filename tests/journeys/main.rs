@@ -9,6 +9,7 @@ mod device_policy;
 mod invoke;
 mod joining;
 mod leaving;
+mod mailboxes;
 mod newcomers;
 mod on_the_spot;
 mod ordered;

@@ -129,6 +129,7 @@ impl Test<'_> {
         Venv::Emulator.ensure(self.project)?;
         let template = expand(self.project, &self.folder)?;
         if rest.contains(&Level::Contract) {
+            Venv::App.ensure(self.project)?;
             self.level(&runner, Level::Contract, |command| {
                 command.env("LOAM_TEMPLATE", &template);
             })?;
@@ -192,7 +193,6 @@ impl Test<'_> {
     ) -> Result<(), Failure> {
         if levels.contains(&Level::Journey) {
             Venv::Schemathesis.ensure(self.project)?;
-            Venv::App.ensure(self.project)?;
         }
         let session = deployed(self.project, metadata, &self.folder, STACK)?;
         let variables = Variables::new(&session.local, template)?;

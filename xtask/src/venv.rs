@@ -21,7 +21,7 @@ pub(crate) enum Venv {
     Lambda,
     /// schemathesis, which asks the HTTP API what openapi.json says it answers.
     Schemathesis,
-    /// The example app.
+    /// The example app, which a probe runs.
     App,
 }
 

@@ -7,16 +7,20 @@ use aws_sigv4::http_request::{
 };
 use aws_sigv4::sign::v4;
 use aws_smithy_runtime_api::client::identity::Identity;
-use hyper::header::{HOST, HeaderValue};
+use bytes::Bytes;
+use http_body_util::{BodyExt as _, Full};
+use hyper::Request;
+use hyper::header::{CONTENT_TYPE, HOST, HeaderValue};
 use hyper::http::Uri;
+use hyper_util::rt::TokioExecutor;
 use rumqttc::Transport;
 use rumqttc::v5::mqttbytes::QoS;
 use rumqttc::v5::mqttbytes::v5::{Packet, PubAckReason, SubscribeReasonCode};
 use rumqttc::v5::{AsyncClient, Event, EventLoop, MqttOptions};
 use serde::Deserialize;
-use serde_json::Value;
+use serde_json::{Value, json};
 
-use crate::{Stack, now, patience};
+use crate::{Person, Stack, now, patience};
 
 /// The service that MQTT over WebSocket is signed for.
 const SERVICE: &str = "iotdevicegateway";
@@ -42,6 +46,34 @@ pub struct App {
 }
 
 impl LiveAccess {
+    /// What the route for credentials gives a person, done by the tester: for tests of what comes after it.
+    ///
+    /// # Panics
+    /// When the local AWS refuses.
+    pub async fn of(stack: &Stack, person: &Person) -> Self {
+        let provider = format!("cognito-idp.{}.amazonaws.com/{}", stack.region, stack.output("UserPoolId"));
+        let logins = json!({provider: person.id_token});
+        let pool = stack.output("IdentityPoolId");
+        let answer = identities(stack, "GetId", &json!({"IdentityPoolId": pool, "Logins": logins})).await;
+        let identity_id = answer.get("IdentityId").and_then(Value::as_str).expect("an identity").to_owned();
+        let policy = stack.resources.get("AppPolicy").expect("the template's policy of apps");
+        let attach = aws_sdk_iot::Client::new(&stack.admin().await).attach_policy().policy_name(policy);
+        attach.target(&identity_id).send().await.expect("the policy is attached");
+        let ask = json!({"IdentityId": identity_id, "Logins": logins});
+        let answer = identities(stack, "GetCredentialsForIdentity", &ask).await;
+        let part = |name: &str| {
+            let part = answer.pointer(&format!("/Credentials/{name}")).and_then(Value::as_str);
+            part.expect("a part of the key").to_owned()
+        };
+        Self {
+            identity_id,
+            endpoint: stack.output("IotEndpoint").to_owned(),
+            access_key_id: part("AccessKeyId"),
+            secret_key: part("SecretKey"),
+            session_token: part("SessionToken"),
+        }
+    }
+
     /// The WebSocket's address with its signature; AWS IoT wants the session token after it.
     fn address(&self, stack: &Stack) -> Uri {
         let url = format!("ws://{}/mqtt", self.endpoint);
@@ -63,6 +95,19 @@ impl LiveAccess {
         query.append_pair("X-Amz-Security-Token", &self.session_token);
         format!("{url}?{}", query.finish()).parse().expect("a URL")
     }
+}
+
+/// Asks the identity pools, which take no signature.
+async fn identities(stack: &Stack, operation: &str, ask: &Value) -> Value {
+    let request = Request::post(&stack.endpoint).header(CONTENT_TYPE, "application/x-amz-json-1.1");
+    let request = request.header(HOST, format!("cognito-identity.{}.amazonaws.com", stack.region));
+    let request = request.header("x-amz-target", format!("AWSCognitoIdentityService.{operation}"));
+    let request = request.body(Full::new(Bytes::from(ask.to_string()))).expect("a request");
+    let client = hyper_util::client::legacy::Client::builder(TokioExecutor::new()).build_http();
+    let answer = client.request(request).await.expect("the local AWS answers");
+    assert!(answer.status().is_success(), "{operation}: {}", answer.status());
+    let body = answer.into_body().collect().await.expect("a whole body").to_bytes();
+    serde_json::from_slice(&body).expect("the answer is JSON")
 }
 
 impl App {
