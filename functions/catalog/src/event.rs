@@ -144,13 +144,33 @@ fn of_events(event: &Value) -> Result<Message, Refused> {
         | EventType::ThingOnboarded
         | EventType::ThingDescribed
         | EventType::ThingSuspended
-        | EventType::ThingResumed => Source::Record,
+        | EventType::ThingResumed
+        | EventType::ThingPaired
+        | EventType::ThingUnpaired
+        | EventType::ThingErased => Source::Record,
         EventType::ThingRetireAcknowledged
+        | EventType::ThingErasureAcknowledged
         | EventType::CertificateAdded
         | EventType::CertificateRefused
         | EventType::CertificateRevoked
         | EventType::CertificateRetired
-        | EventType::PresencePrincipalChanged => return Ok(Message::NotOurs),
+        | EventType::PresencePrincipalChanged
+        | EventType::MemberInvited
+        | EventType::MemberJoined
+        | EventType::MemberLeft
+        | EventType::InvitationRevoked
+        | EventType::OwnershipOffered
+        | EventType::OwnershipWithdrawn
+        | EventType::CommandQueued
+        | EventType::CommandDelivered
+        | EventType::CommandAccepted
+        | EventType::CommandProgress
+        | EventType::CommandSucceeded
+        | EventType::CommandFailed
+        | EventType::CommandRejected
+        | EventType::CommandExpired
+        | EventType::CommandCancelled
+        | EventType::CommandLate => return Ok(Message::NotOurs),
     };
     Ok(Message::News(thing, source))
 }

@@ -8,7 +8,6 @@ pub mod begin;
 pub mod claim;
 pub mod code_hash;
 pub mod device_key;
-pub mod erasure;
 pub mod people;
 pub mod relay;
 pub mod tenancy;

@@ -5,10 +5,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use loam_things::{Acknowledged, EpochErasure as Erasure, QUIET_MILLIS};
 use proptest::prelude::RngExt as _;
 use proptest::test_runner::TestRng;
 
-use crate::erasure::{Acknowledged, Erasure, QUIET_MILLIS};
 use crate::histories::{chance, number_of, wanted};
 use crate::people::{Role, UserId};
 use crate::tenancy::tests::at;

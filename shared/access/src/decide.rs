@@ -105,6 +105,7 @@ mod tests {
             initial_desired: None,
             suspended_from: None,
             retirement: None,
+            erasure: None,
         }
     }
 

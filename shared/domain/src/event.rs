@@ -62,6 +62,15 @@ pub enum EventType {
     ThingRetireAcknowledged,
     /// `thing.retired`: all did. Its name and its certificates are never registered again.
     ThingRetired,
+    /// `thing.paired`: it has an owner.
+    ThingPaired,
+    /// `thing.unpaired`: its owner's time is over, and all access with it: every capability is to erase what people left, and to
+    /// acknowledge.
+    ThingUnpaired,
+    /// `thing.erasure-acknowledged`: one capability did.
+    ThingErasureAcknowledged,
+    /// `thing.erased`: all did: the next owner's time may begin.
+    ThingErased,
     /// `certificate.added`: a further certificate of a thing became active.
     CertificateAdded,
     /// `certificate.refused`: a certificate was refused and revoked: a security notice.
@@ -76,11 +85,43 @@ pub enum EventType {
     PresenceDisconnected,
     /// `presence.principal-changed`: it connected with another certificate than the last time.
     PresencePrincipalChanged,
+    /// `member.invited`: its owner invited somebody.
+    MemberInvited,
+    /// `member.joined`: somebody accepted, or became more than they were.
+    MemberJoined,
+    /// `member.left`: somebody left, or was removed.
+    MemberLeft,
+    /// `invitation.revoked`: its owner took an invitation back.
+    InvitationRevoked,
+    /// `ownership.offered`: its owner offers it.
+    OwnershipOffered,
+    /// `ownership.withdrawn`: its owner does not any more.
+    OwnershipWithdrawn,
+    /// `command.queued`: somebody ordered a command.
+    CommandQueued,
+    /// `command.delivered`: the device has it: it acknowledged the message.
+    CommandDelivered,
+    /// `command.accepted`: the device says that it will do it.
+    CommandAccepted,
+    /// `command.progress`: the device says how far it is.
+    CommandProgress,
+    /// `command.succeeded`: the device says that it is done.
+    CommandSucceeded,
+    /// `command.failed`: the device says that it failed.
+    CommandFailed,
+    /// `command.rejected`: the device says that it will not do it.
+    CommandRejected,
+    /// `command.expired`: its time ran out before the device's final word.
+    CommandExpired,
+    /// `command.cancelled`: somebody cancelled it.
+    CommandCancelled,
+    /// `command.late`: the device's final word came after the command's end.
+    CommandLate,
 }
 
 impl EventType {
     /// All types, in the order above.
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 36] = [
         Self::ThingRegistered,
         Self::ThingActive,
         Self::ThingOnboarded,
@@ -90,6 +131,10 @@ impl EventType {
         Self::ThingRetiring,
         Self::ThingRetireAcknowledged,
         Self::ThingRetired,
+        Self::ThingPaired,
+        Self::ThingUnpaired,
+        Self::ThingErasureAcknowledged,
+        Self::ThingErased,
         Self::CertificateAdded,
         Self::CertificateRefused,
         Self::CertificateRevoked,
@@ -97,6 +142,22 @@ impl EventType {
         Self::PresenceConnected,
         Self::PresenceDisconnected,
         Self::PresencePrincipalChanged,
+        Self::MemberInvited,
+        Self::MemberJoined,
+        Self::MemberLeft,
+        Self::InvitationRevoked,
+        Self::OwnershipOffered,
+        Self::OwnershipWithdrawn,
+        Self::CommandQueued,
+        Self::CommandDelivered,
+        Self::CommandAccepted,
+        Self::CommandProgress,
+        Self::CommandSucceeded,
+        Self::CommandFailed,
+        Self::CommandRejected,
+        Self::CommandExpired,
+        Self::CommandCancelled,
+        Self::CommandLate,
     ];
 
     /// Its word, for example `thing.registered`. Renaming one breaks every subscription that filters by it.
@@ -112,6 +173,10 @@ impl EventType {
             Self::ThingRetiring => "thing.retiring",
             Self::ThingRetireAcknowledged => "thing.retire-acknowledged",
             Self::ThingRetired => "thing.retired",
+            Self::ThingPaired => "thing.paired",
+            Self::ThingUnpaired => "thing.unpaired",
+            Self::ThingErasureAcknowledged => "thing.erasure-acknowledged",
+            Self::ThingErased => "thing.erased",
             Self::CertificateAdded => "certificate.added",
             Self::CertificateRefused => "certificate.refused",
             Self::CertificateRevoked => "certificate.revoked",
@@ -119,6 +184,22 @@ impl EventType {
             Self::PresenceConnected => "presence.connected",
             Self::PresenceDisconnected => "presence.disconnected",
             Self::PresencePrincipalChanged => "presence.principal-changed",
+            Self::MemberInvited => "member.invited",
+            Self::MemberJoined => "member.joined",
+            Self::MemberLeft => "member.left",
+            Self::InvitationRevoked => "invitation.revoked",
+            Self::OwnershipOffered => "ownership.offered",
+            Self::OwnershipWithdrawn => "ownership.withdrawn",
+            Self::CommandQueued => "command.queued",
+            Self::CommandDelivered => "command.delivered",
+            Self::CommandAccepted => "command.accepted",
+            Self::CommandProgress => "command.progress",
+            Self::CommandSucceeded => "command.succeeded",
+            Self::CommandFailed => "command.failed",
+            Self::CommandRejected => "command.rejected",
+            Self::CommandExpired => "command.expired",
+            Self::CommandCancelled => "command.cancelled",
+            Self::CommandLate => "command.late",
         }
     }
 }

@@ -7,8 +7,8 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 
 use crate::rows::{event_sk, record_item, record_of};
-use crate::transitions::{add, claim, description, id, notice, retirement, thing};
-use crate::{Beside, Change, Intent, LifeCycle, Outcome, ThingRecord, Transition, next};
+use crate::transitions::{add, claim, description, ended, erased_by, id, notice, retirement, thing};
+use crate::{Beside, Change, EpochErasure, Intent, LifeCycle, Outcome, ThingRecord, Transition, next};
 
 fn intents() -> impl Strategy<Value = Intent> {
     let digit = prop::sample::select(vec!['1', '2', '3', '4']);
@@ -27,7 +27,17 @@ fn intents() -> impl Strategy<Value = Intent> {
         1 => prop::option::of(0_u64..9).prop_map(retirement),
         2 => word.prop_map(|word| Intent::AcknowledgeRetirement(word.to_owned())),
         1 => Just(Intent::Retired),
+        4 => (1_u64..4).prop_map(|epoch| Intent::Paired { epoch }),
+        3 => (1_u64..4).prop_map(ended),
+        4 => (prop::sample::select(vec!["catalog", "telemetry", "nobody"]), 0_u64..4, looking())
+            .prop_map(|(who, through, looked_at)| erased_by(who, through, looked_at)),
+        3 => (0_u64..4, any::<bool>()).prop_map(|(through, paired)| Intent::Erased { through, paired }),
     ]
+}
+
+/// Before and after all is quiet.
+fn looking() -> impl Strategy<Value = i64> {
+    prop_oneof![1 => 0_i64..50, 3 => Just(i64::MAX)]
 }
 
 /// State and certificates agree.
@@ -44,6 +54,23 @@ fn assert_agrees(record: &ThingRecord) {
         }
     }
     assert_eq!(record.suspended_from.is_some(), record.state == LifeCycle::Suspended, "{record:?}");
+    assert!(!record.is_paired() || record.described_at.is_some(), "{record:?}");
+    if let Some(erasure) = &record.erasure {
+        assert!(!record.is_paired() && erasure.through + 1 == record.epoch, "{record:?}");
+    }
+}
+
+/// An epoch ends with its owner's time, once, and begins with an erasure; the next owner's begins after that one is done.
+fn assert_epochs_follow_owners(before: &ThingRecord, change: &Change) {
+    let after = &change.record;
+    let ended = change.events.iter().filter(|event| event.kind == EventType::ThingUnpaired).count();
+    assert_eq!(after.epoch - before.epoch, ended as u64, "{change:?}");
+    assert_eq!(ended == 1, before.is_paired() && !after.is_paired() && !after.is_retiring(), "{change:?}");
+    if after.is_paired() && !before.is_paired() {
+        assert!(before.erasure.as_ref().is_none_or(EpochErasure::is_done), "{change:?}");
+        assert_eq!(change.events.last().unwrap().kind, EventType::ThingPaired);
+    }
+    assert!(change.events.iter().all(|event| event.epoch == after.epoch), "{change:?}");
 }
 
 /// Which states the event leads to.
@@ -51,20 +78,39 @@ fn leads_to(kind: EventType) -> Option<LifeCycle> {
     match kind {
         EventType::ThingRegistered => Some(LifeCycle::Registered),
         EventType::ThingActive => Some(LifeCycle::Active),
-        EventType::ThingOnboarded => Some(LifeCycle::Onboarded),
+        EventType::ThingOnboarded | EventType::ThingUnpaired => Some(LifeCycle::Onboarded),
+        EventType::ThingPaired => Some(LifeCycle::Paired),
         EventType::ThingSuspended => Some(LifeCycle::Suspended),
         EventType::ThingRetired => Some(LifeCycle::Retired),
         EventType::ThingDescribed
         | EventType::ThingResumed
         | EventType::ThingRetiring
         | EventType::ThingRetireAcknowledged
+        | EventType::ThingErasureAcknowledged
+        | EventType::ThingErased
         | EventType::CertificateAdded
         | EventType::CertificateRefused
         | EventType::CertificateRevoked
         | EventType::CertificateRetired
         | EventType::PresenceConnected
         | EventType::PresenceDisconnected
-        | EventType::PresencePrincipalChanged => None,
+        | EventType::PresencePrincipalChanged
+        | EventType::MemberInvited
+        | EventType::MemberJoined
+        | EventType::MemberLeft
+        | EventType::InvitationRevoked
+        | EventType::OwnershipOffered
+        | EventType::OwnershipWithdrawn
+        | EventType::CommandQueued
+        | EventType::CommandDelivered
+        | EventType::CommandAccepted
+        | EventType::CommandProgress
+        | EventType::CommandSucceeded
+        | EventType::CommandFailed
+        | EventType::CommandRejected
+        | EventType::CommandExpired
+        | EventType::CommandCancelled
+        | EventType::CommandLate => None,
     }
 }
 
@@ -105,6 +151,7 @@ fn live(history: &[(Intent, i64)]) -> (Option<ThingRecord>, Vec<Event>) {
         assert_one_event_per_step(record.as_ref(), &change);
         if let Some(before) = &record {
             assert_goes_forward(before, &change.record);
+            assert_epochs_follow_owners(before, &change);
             assert_ne!(before.state, LifeCycle::Retired, "retired is final");
         }
         assert_eq!(record_of(&record_item(&change.record).unwrap()).unwrap(), change.record);

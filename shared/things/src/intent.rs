@@ -32,6 +32,55 @@ pub enum Intent {
     AcknowledgeRetirement(String),
     /// All did, and the registry knows it no more.
     Retired,
+    /// It has an owner, in this epoch: the caller's own row, in the same write, says whom.
+    Paired {
+        /// Which epoch the owner was promised.
+        epoch: u64,
+    },
+    /// Its owner's time is over.
+    Ended(End),
+    /// A capability erased what people of earlier epochs left of the thing.
+    AcknowledgeErasure(Acknowledgement),
+    /// All did.
+    Erased {
+        /// The last epoch of which nothing is left.
+        through: u64,
+        /// Whether it has its next owner at once, as the caller's own row says in the same write.
+        paired: bool,
+    },
+}
+
+/// The end of an owner's time.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct End {
+    /// Which epoch ends.
+    pub epoch: u64,
+    /// Why: a stable word, for example `owner`.
+    pub cause: String,
+    /// Which capabilities must erase what people left of the thing, and acknowledge.
+    pub awaiting: BTreeSet<String>,
+}
+
+/// A capability's word that nothing is left with it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Acknowledgement {
+    /// Whose, for example `catalog`.
+    pub capability: String,
+    /// The last epoch that it erased.
+    pub through: u64,
+    /// When it began to look for what is to be erased; what was written after that may have been missed.
+    pub looked_at: Timestamp,
+}
+
+/// What came of one try at an intent with the caller's own items.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Attempt {
+    /// Record, events and the caller's items are written: the record after it.
+    Done(Box<ThingRecord>),
+    /// Nothing is written, for the record needs or allows no change: never [`Outcome::Done`].
+    Nothing(Outcome),
+    /// Nothing is written: the record, or a condition of the caller's items, is another by now. Read both again.
+    Lost,
 }
 
 /// A claim on a thing's name, as its CA profile decided it.
@@ -137,6 +186,18 @@ pub enum Why {
     Awaiting,
     /// The caller has seen another version, or a newer description is known.
     Stale,
+    /// It has not described itself yet, or no certificate of it can connect: it cannot get an owner.
+    NotOnboarded,
+    /// It has an owner already.
+    Paired,
+    /// It has no owner.
+    NotPaired,
+    /// It was meant for another epoch.
+    EpochOver,
+    /// What people of earlier epochs left is still being erased.
+    Erasing,
+    /// The capability looked while requests of the former owner could still write: it has to look again.
+    TooEarly,
 }
 
 impl Why {
@@ -151,6 +212,12 @@ impl Why {
             Self::NotRetiring => "thing-not-retiring",
             Self::Awaiting => "retirement-awaits-others",
             Self::Stale => "stale",
+            Self::NotOnboarded => "thing-not-onboarded",
+            Self::Paired => "thing-paired",
+            Self::NotPaired => "thing-not-paired",
+            Self::EpochOver => "epoch-over",
+            Self::Erasing => "still-erasing",
+            Self::TooEarly => "erased-too-early",
         }
     }
 }

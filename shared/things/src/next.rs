@@ -6,7 +6,7 @@ use serde_json::json;
 use crate::draft::{Draft, clamped, data};
 use crate::{
     Addition, Certificate, CertificateState, Description, Intent, LifeCycle, Outcome, Registration, Retirement,
-    RetirementOrder, ThingRecord, Why, certificates,
+    RetirementOrder, ThingRecord, Why, certificates, tenure,
 };
 
 /// How many certificates of a thing may be pending, active or retiring at a time.
@@ -56,6 +56,10 @@ fn changed(record: &ThingRecord, intent: &Intent, now: Timestamp) -> Transition 
         Intent::BeginRetirement(order) => begin_retirement(record, order, now),
         Intent::AcknowledgeRetirement(capability) => acknowledge(record, capability, now),
         Intent::Retired => end(record, now),
+        Intent::Paired { epoch } => tenure::pair(record, *epoch, now),
+        Intent::Ended(end) => tenure::end(record, end, now),
+        Intent::AcknowledgeErasure(acknowledgement) => tenure::acknowledge(record, acknowledgement, now),
+        Intent::Erased { through, paired } => tenure::erased(record, *through, *paired, now),
     }
 }
 
@@ -82,6 +86,7 @@ fn create(thing: &ThingName, claim: &Registration, now: Timestamp) -> Transition
         initial_desired: claim.initial_desired.clone(),
         suspended_from: None,
         retirement: None,
+        erasure: None,
     };
     let mut draft = Draft::of(&record, now);
     let told = data([("certificateId", json!(claim.certificate)), ("caId", json!(claim.ca_id))]);
@@ -140,7 +145,7 @@ fn describe(record: &ThingRecord, description: &Description, now: Timestamp) -> 
     after.firmware = description.firmware.clone().or(after.firmware.take());
     let says_new =
         (&after.told, &after.capabilities, &after.firmware) != (&record.told, &record.capabilities, &record.firmware);
-    let stage = record.suspended_from.unwrap_or(record.state);
+    let stage = record.stage();
     match record.state {
         LifeCycle::Active => certificates::onboard(&mut draft),
         _ if says_new && stage > LifeCycle::Active => draft.tell_description(EventType::ThingDescribed),
@@ -215,6 +220,8 @@ fn end(record: &ThingRecord, now: Timestamp) -> Transition {
         .for_each(|each| *each = gone);
     after.state = LifeCycle::Retired;
     after.suspended_from = None;
+    // The retirement erased all of it.
+    after.erasure = None;
     draft.tell(EventType::ThingRetired, data([("by", json!(retirement.by))]));
     draft.done()
 }

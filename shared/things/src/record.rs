@@ -4,6 +4,8 @@ use std::fmt;
 use loam_domain::{CertificateId, ThingName, Timestamp};
 use serde_json::{Map, Value};
 
+use crate::EpochErasure;
+
 /// What Loam knows of a thing: one item of the table, written as a whole on the condition of its version.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ThingRecord {
@@ -45,6 +47,8 @@ pub struct ThingRecord {
     pub suspended_from: Option<LifeCycle>,
     /// Its retirement, from the moment that somebody asked for it.
     pub retirement: Option<Retirement>,
+    /// The erasure of what the people of earlier epochs left, while it is under way: nobody owns the thing until it is over.
+    pub erasure: Option<EpochErasure>,
 }
 
 impl ThingRecord {
@@ -62,6 +66,18 @@ impl ThingRecord {
     #[must_use]
     pub fn status_of(&self, certificate: &CertificateId) -> Option<CertificateState> {
         self.certificates.get(certificate).map(|certificate| certificate.status)
+    }
+
+    /// How far it came: where it stands, or where it stood when it was suspended. A suspended thing keeps its owner.
+    #[must_use]
+    pub fn stage(&self) -> LifeCycle {
+        self.suspended_from.unwrap_or(self.state)
+    }
+
+    /// Whether it has an owner.
+    #[must_use]
+    pub fn is_paired(&self) -> bool {
+        self.stage() == LifeCycle::Paired
     }
 
     /// Whether the thing is retired or on its way there: nothing but its retirement goes on.

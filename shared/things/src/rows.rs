@@ -3,7 +3,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use aws_sdk_dynamodb::types::AttributeValue;
 use loam_domain::{CertificateId, Event, ThingName, Timestamp};
 
-use crate::{BadRow, Certificate, CertificateState, LifeCycle, Retirement, ThingRecord};
+use crate::{BadRow, Certificate, CertificateState, EpochErasure, LifeCycle, Retirement, ThingRecord};
 
 /// A row's attributes by name.
 pub(crate) type Item = HashMap<String, AttributeValue>;
@@ -70,6 +70,7 @@ pub(crate) fn record_item(record: &ThingRecord) -> Result<Item, serde_json::Erro
         ("initialDesired", record.initial_desired.as_ref().map(serde_json::to_string).transpose()?.map(text)),
         ("suspendedFrom", record.suspended_from.map(|state| text(state.as_str()))),
         ("retirement", record.retirement.as_ref().map(retirement_value)),
+        ("erasure", record.erasure.as_ref().map(erasure_value)),
     ];
     item.extend(optional.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?))));
     Ok(item)
@@ -97,6 +98,7 @@ pub(crate) fn record_of(item: &Item) -> Result<ThingRecord, BadRow> {
         initial_desired: optional(item, "initialDesired", json_in)?,
         suspended_from: optional(item, "suspendedFrom", state_in)?,
         retirement: optional(item, "retirement", retirement_in)?,
+        erasure: optional(item, "erasure", erasure_in)?,
     })
 }
 
@@ -135,6 +137,23 @@ fn retirement_in(item: &Item, name: &'static str) -> Result<Retirement, BadRow> 
     Ok(Retirement {
         started_at: time_in(fields, "startedAt")?,
         by: text_in(fields, "by")?.to_owned(),
+        awaiting: texts_in(fields, "awaiting")?,
+    })
+}
+
+fn erasure_value(erasure: &EpochErasure) -> AttributeValue {
+    AttributeValue::M(Item::from([
+        ("through".to_owned(), number(erasure.through)),
+        ("begunAt".to_owned(), time(erasure.begun_at)),
+        ("awaiting".to_owned(), texts(&erasure.awaiting)),
+    ]))
+}
+
+fn erasure_in(item: &Item, name: &'static str) -> Result<EpochErasure, BadRow> {
+    let fields = map_in(item, name)?;
+    Ok(EpochErasure {
+        through: parsed(fields, "through")?,
+        begun_at: time_in(fields, "begunAt")?,
         awaiting: texts_in(fields, "awaiting")?,
     })
 }
@@ -234,6 +253,11 @@ mod tests {
                 by: "operator".to_owned(),
                 awaiting: BTreeSet::from(["presence".to_owned()]),
             }),
+            erasure: Some(EpochErasure {
+                through: 2,
+                begun_at: Timestamp::from_millis(10),
+                awaiting: BTreeSet::from(["catalog".to_owned()]),
+            }),
             ..change.record
         }
     }
@@ -241,6 +265,13 @@ mod tests {
     #[test]
     fn a_record_with_everything_in_it_is_read_back_as_it_was() {
         assert_eq!(record_of(&record_item(&full()).unwrap()).unwrap(), full());
+    }
+
+    #[test]
+    fn a_row_that_was_written_before_there_were_erasures_is_read() {
+        let mut old = record_item(&full()).unwrap();
+        old.remove("erasure");
+        assert_eq!(record_of(&old).unwrap(), ThingRecord { erasure: None, ..full() });
     }
 
     #[test]

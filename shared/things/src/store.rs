@@ -4,13 +4,14 @@ use std::time::Duration;
 
 use aws_config::SdkConfig;
 use aws_sdk_dynamodb::error::BuildError;
+use aws_sdk_dynamodb::types::builders::ConditionCheckBuilder;
 use aws_sdk_dynamodb::types::{ConditionCheck, TransactWriteItem};
 use loam_domain::{CertificateId, ThingName, Timestamp};
 
-use crate::write::Written;
+use crate::write::{Also, Written};
 use crate::{
-    Addition, Described, Description, Intent, Notice, Outcome, Registered, Registration, RetirementOrder, ThingRecord,
-    ThingsFailure, Transition, Why, next, rows,
+    Acknowledgement, Addition, Attempt, Described, Description, Intent, LifeCycle, Notice, Outcome, Registered,
+    Registration, RetirementOrder, ThingRecord, ThingsFailure, Transition, Why, next, rows,
 };
 
 /// How often a record is tried while others are faster.
@@ -58,9 +59,40 @@ impl Things {
     /// # Errors
     /// Never; the SDK's own, for a request that lacks a field.
     pub fn stays(&self, thing: &ThingName) -> Result<TransactWriteItem, BuildError> {
-        let check = ConditionCheck::builder().table_name(&self.table).set_key(Some(rows::record_key(thing)));
-        let check = check.condition_expression("attribute_exists(thing) AND attribute_not_exists(retirement)");
+        let condition = "attribute_exists(thing) AND attribute_not_exists(retirement)";
+        let check = self.check(thing).condition_expression(condition);
         Ok(TransactWriteItem::builder().condition_check(check.build()?).build())
+    }
+
+    /// The condition that the thing is in `epoch` and not on its way to retirement, for a transaction of who makes a row about
+    /// the thing for somebody of that epoch: so no such row is made after their time ended, however late the one who makes
+    /// it. It takes the right `dynamodb:ConditionCheckItem`. A member's grant is of an epoch in which the thing was paired,
+    /// and no epoch is paired twice: so this is also the condition that it still is.
+    ///
+    /// # Errors
+    /// Never; the SDK's own, for a request that lacks a field.
+    pub fn epoch_check(&self, thing: &ThingName, epoch: u64) -> Result<TransactWriteItem, BuildError> {
+        let condition = "epoch = :epoch AND attribute_not_exists(retirement)";
+        let check = self.check(thing).condition_expression(condition);
+        let check = check.expression_attribute_values(":epoch", rows::number(epoch));
+        Ok(TransactWriteItem::builder().condition_check(check.build()?).build())
+    }
+
+    /// [`Things::epoch_check`], and the thing has an owner; a suspended one keeps its own.
+    ///
+    /// # Errors
+    /// As above.
+    pub fn paired_check(&self, thing: &ThingName, epoch: u64) -> Result<TransactWriteItem, BuildError> {
+        let paired = "(#state = :paired OR suspendedFrom = :paired)";
+        let condition = format!("epoch = :epoch AND {paired} AND attribute_not_exists(retirement)");
+        let check = self.check(thing).condition_expression(condition).expression_attribute_names("#state", "state");
+        let check = check.expression_attribute_values(":epoch", rows::number(epoch));
+        let check = check.expression_attribute_values(":paired", rows::text(LifeCycle::Paired.as_str()));
+        Ok(TransactWriteItem::builder().condition_check(check.build()?).build())
+    }
+
+    fn check(&self, thing: &ThingName) -> ConditionCheckBuilder {
+        ConditionCheck::builder().table_name(&self.table).set_key(Some(rows::record_key(thing)))
     }
 
     /// A certificate claims a name. Of any number of claims at once exactly one wins.
@@ -74,7 +106,7 @@ impl Things {
         now: Timestamp,
     ) -> Result<Registered, ThingsFailure> {
         let intent = Intent::Register(registration);
-        Ok(match self.apply(thing, &intent, None, now).await? {
+        Ok(match self.apply(thing, &intent, &[], now).await? {
             Applied::Full => Registered::Full,
             Applied::Outcome(Outcome::Done(record)) => Registered::Won(record),
             Applied::Outcome(Outcome::Already(record)) => Registered::Mine(record),
@@ -173,7 +205,7 @@ impl Things {
         now: Timestamp,
     ) -> Result<Described, ThingsFailure> {
         let intent = Intent::Described(description);
-        Ok(match self.apply(thing, &intent, Some(&also), now).await? {
+        Ok(match self.apply(thing, &intent, &[also], now).await? {
             Applied::Outcome(Outcome::Done(record)) => Described::Applied(record),
             Applied::Outcome(Outcome::Already(record) | Outcome::Refused(Why::Stale, record)) => {
                 Described::Stale(record)
@@ -226,8 +258,46 @@ impl Things {
         self.outcome(thing, Intent::Retired, now).await
     }
 
+    /// A capability erased what people of earlier epochs left of the thing; a repeat is [`Outcome::Already`].
+    /// [`Why::EpochOver`]: more is to be erased by now. [`Why::TooEarly`]: it looked too early. Either way: again.
+    ///
+    /// # Errors
+    /// [`ThingsFailure`].
+    pub async fn acknowledge_erasure(
+        &self,
+        thing: &ThingName,
+        word: Acknowledgement,
+        now: Timestamp,
+    ) -> Result<Outcome, ThingsFailure> {
+        self.outcome(thing, Intent::AcknowledgeErasure(word), now).await
+    }
+
+    /// One try: what comes of `intent` for the record as the caller has read it is written together with the caller's own
+    /// items, at most 90 of them, or nothing is. A failed condition of theirs is [`Attempt::Lost`], like another's faster
+    /// change of the record: the caller reads everything again, decides anew, and tries again.
+    ///
+    /// # Errors
+    /// [`ThingsFailure`]; never [`ThingsFailure::Contended`].
+    pub async fn attempt(
+        &self,
+        record: &ThingRecord,
+        intent: &Intent,
+        also: &[TransactWriteItem],
+        now: Timestamp,
+    ) -> Result<Attempt, ThingsFailure> {
+        let change = match next(&record.thing, Some(record), intent, now) {
+            Transition::Nothing(outcome) => return Ok(Attempt::Nothing(outcome)),
+            Transition::Change(change) => change,
+        };
+        let also = Also { items: also, may_lose: true };
+        Ok(match self.write(Some(record), &change, None, also).await? {
+            Written::Yes => Attempt::Done(Box::new(change.record)),
+            Written::Lost | Written::Full => Attempt::Lost,
+        })
+    }
+
     async fn outcome(&self, thing: &ThingName, intent: Intent, now: Timestamp) -> Result<Outcome, ThingsFailure> {
-        Ok(match self.apply(thing, &intent, None, now).await? {
+        Ok(match self.apply(thing, &intent, &[], now).await? {
             Applied::Outcome(outcome) => outcome,
             Applied::Full => Outcome::Missing,
         })
@@ -238,7 +308,7 @@ impl Things {
         &self,
         thing: &ThingName,
         intent: &Intent,
-        also: Option<&TransactWriteItem>,
+        also: &[TransactWriteItem],
         now: Timestamp,
     ) -> Result<Applied, ThingsFailure> {
         let max_devices = if let Intent::Register(claim) = intent { claim.max_devices } else { None };
@@ -249,6 +319,7 @@ impl Things {
                 Transition::Nothing(outcome) => return Ok(Applied::Outcome(outcome)),
                 Transition::Change(change) => change,
             };
+            let also = Also { items: also, may_lose: false };
             match self.write(before.as_ref(), &change, max_devices, also).await? {
                 Written::Yes => return Ok(Applied::Outcome(Outcome::Done(Box::new(change.record)))),
                 Written::Full => return Ok(Applied::Full),

@@ -6,14 +6,14 @@ use loam_domain::{CertificateId, EventType, ThingName, Timestamp};
 use serde_json::json;
 
 use crate::{
-    Addition, Beside, Change, Description, Intent, LifeCycle, MAX_STANDING_CERTIFICATES, Notice, Outcome, Registration,
-    RetirementOrder, ThingRecord, Transition, Why, next,
+    Acknowledgement, Addition, Beside, Change, Description, End, Intent, LifeCycle, MAX_STANDING_CERTIFICATES, Notice,
+    Outcome, Registration, RetirementOrder, ThingRecord, Transition, Why, next,
 };
 
 /// A thing's life in a test.
-struct Life {
-    record: Option<ThingRecord>,
-    now: i64,
+pub(crate) struct Life {
+    pub(crate) record: Option<ThingRecord>,
+    pub(crate) now: i64,
 }
 
 pub(crate) fn thing() -> ThingName {
@@ -55,13 +55,23 @@ pub(crate) fn retirement(expected_version: Option<u64>) -> Intent {
     Intent::BeginRetirement(RetirementOrder { by: "operator".to_owned(), awaiting, expected_version })
 }
 
+pub(crate) fn ended(epoch: u64) -> Intent {
+    let awaiting = BTreeSet::from(["catalog".to_owned(), "telemetry".to_owned()]);
+    Intent::Ended(End { epoch, cause: "owner".to_owned(), awaiting })
+}
+
+pub(crate) fn erased_by(capability: &str, through: u64, looked_at: i64) -> Intent {
+    let looked_at = Timestamp::from_millis(looked_at);
+    Intent::AcknowledgeErasure(Acknowledgement { capability: capability.to_owned(), through, looked_at })
+}
+
 fn acknowledged(capability: &str) -> Intent {
     Intent::AcknowledgeRetirement(capability.to_owned())
 }
 
 impl Life {
     /// The thing after these intents, each of which changes it.
-    fn after<const N: usize>(intents: [Intent; N]) -> Self {
+    pub(crate) fn after<const N: usize>(intents: [Intent; N]) -> Self {
         let mut life = Self { record: None, now: 1_000 };
         for intent in intents {
             life.change(&intent);
@@ -69,34 +79,34 @@ impl Life {
         life
     }
 
-    fn onboarded() -> Self {
+    pub(crate) fn onboarded() -> Self {
         Self::after([claim('1'), Intent::CertificateActivated(id('1')), description(5, "A")])
     }
 
-    fn try_it(&mut self, intent: &Intent) -> Transition {
+    pub(crate) fn try_it(&mut self, intent: &Intent) -> Transition {
         self.now += 1;
         next(&thing(), self.record.as_ref(), intent, Timestamp::from_millis(self.now))
     }
 
     /// The types of the events that the intent tells.
-    fn change(&mut self, intent: &Intent) -> Vec<EventType> {
+    pub(crate) fn change(&mut self, intent: &Intent) -> Vec<EventType> {
         let Transition::Change(change) = self.try_it(intent) else { panic!("{intent:?} changes nothing") };
         let Change { record, events } = *change;
         self.record = Some(record);
         events.iter().map(|event| event.kind).collect()
     }
 
-    fn refused(&mut self, intent: &Intent) -> Why {
+    pub(crate) fn refused(&mut self, intent: &Intent) -> Why {
         let came = self.try_it(intent);
         let Transition::Nothing(Outcome::Refused(why, _)) = came else { panic!("{intent:?}: {came:?}") };
         why
     }
 
-    fn is_already(&mut self, intent: &Intent) -> bool {
+    pub(crate) fn is_already(&mut self, intent: &Intent) -> bool {
         matches!(self.try_it(intent), Transition::Nothing(Outcome::Already(_)))
     }
 
-    fn state(&self) -> LifeCycle {
+    pub(crate) fn state(&self) -> LifeCycle {
         self.record.as_ref().unwrap().state
     }
 }

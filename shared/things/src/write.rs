@@ -19,6 +19,15 @@ enum Count {
     OneLess,
 }
 
+/// The caller's own items of a write.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Also<'a> {
+    /// What is written with the record.
+    pub(crate) items: &'a [TransactWriteItem],
+    /// Whether a failed condition of theirs is a rival's work, and no failure.
+    pub(crate) may_lose: bool,
+}
+
 /// What became of a write.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Written {
@@ -32,24 +41,26 @@ pub(crate) enum Written {
 
 impl Things {
     /// Writes the record on the condition that `before` is still there, with its events, the count, and the caller's own
-    /// item; or nothing.
+    /// items; or nothing.
     pub(crate) async fn write(
         &self,
         before: Option<&ThingRecord>,
         change: &Change,
         max_devices: Option<u64>,
-        also: Option<&TransactWriteItem>,
+        also: Also<'_>,
     ) -> Result<Written, ThingsFailure> {
         let count = count_of(before, &change.record, max_devices);
         let mut items = vec![self.put_record(before, &change.record)?];
         items.extend(self.update_count(count, &change.record)?);
         items.extend(self.put_events(change)?);
-        items.extend(also.cloned());
+        let own = items.len();
+        items.extend(also.items.iter().cloned());
+        let own = if also.may_lose { own } else { usize::MAX };
         match self.client.transact_write_items().set_transact_items(Some(items)).send().await {
             Ok(_) => Ok(Written::Yes),
             Err(error) => match error.as_service_error() {
                 Some(TransactWriteItemsError::TransactionCanceledException(cancelled)) => {
-                    written(cancelled.cancellation_reasons(), count != Count::Same)
+                    written(cancelled.cancellation_reasons(), count != Count::Same, own)
                 }
                 _ => Err(ThingsFailure::NotWritten(Box::new(error))),
             },
@@ -109,14 +120,16 @@ fn count_of(before: Option<&ThingRecord>, after: &ThingRecord, at_most: Option<u
     }
 }
 
-/// What a cancelled transaction's reasons mean: the first is the record's, the second the count's where there is one.
+/// What a cancelled transaction's reasons mean: the first is the record's, the second the count's where there is one, those
+/// from `theirs` on are of the caller's items that may lose.
 /// Source: DynamoDB API reference, `TransactWriteItems`, "Cancellation reason codes".
-fn written(reasons: &[CancellationReason], counted: bool) -> Result<Written, ThingsFailure> {
+fn written(reasons: &[CancellationReason], counted: bool, theirs: usize) -> Result<Written, ThingsFailure> {
     let (mut lost, mut full) = (false, false);
     for (at, reason) in reasons.iter().enumerate() {
         match (reason.code().unwrap_or("None"), at) {
             ("None", _) => {}
             ("ConditionalCheckFailed", 0) | ("TransactionConflict", _) => lost = true,
+            ("ConditionalCheckFailed", at) if at >= theirs => lost = true,
             ("ConditionalCheckFailed", 1) if counted => full = true,
             (other, _) => return Err(ThingsFailure::Cancelled { reason: other.to_owned() }),
         }
@@ -136,7 +149,7 @@ mod tests {
 
     fn of(codes: &[&str], counted: bool) -> Result<Written, ThingsFailure> {
         let reasons: Vec<_> = codes.iter().map(|code| CancellationReason::builder().code(*code).build()).collect();
-        written(&reasons, counted)
+        written(&reasons, counted, usize::MAX)
     }
 
     #[test]
@@ -145,6 +158,14 @@ mod tests {
         assert_eq!(of(&["None", "ConditionalCheckFailed", "None"], true).unwrap(), Written::Full);
         assert_eq!(of(&["ConditionalCheckFailed", "ConditionalCheckFailed"], true).unwrap(), Written::Lost);
         assert_eq!(of(&["None", "TransactionConflict", "None"], true).unwrap(), Written::Lost);
+    }
+
+    #[test]
+    fn a_failed_condition_of_the_callers_items_is_a_rivals_work_only_where_they_may_lose() {
+        let second = CancellationReason::builder().code("ConditionalCheckFailed").build();
+        let reasons = [CancellationReason::builder().code("None").build(), second];
+        assert_eq!(written(&reasons, false, 1).unwrap(), Written::Lost);
+        assert_eq!(written(&reasons, false, 2).unwrap_err().class(), Class::Conflict);
     }
 
     #[test]

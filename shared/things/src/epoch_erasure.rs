@@ -6,16 +6,14 @@
 use std::collections::BTreeSet;
 
 use loam_domain::Timestamp;
-use serde::{Deserialize, Serialize};
 
 /// So long after an owner's end requests of theirs may still be running, in milliseconds: a route has 29 s, and clocks
 /// differ by some more. What is erased before that may come back, so it does not count.
 pub const QUIET_MILLIS: i64 = 35_000;
 
-/// An erasure under way.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Erasure {
+/// An erasure of what the people of one or more epochs left, under way.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EpochErasure {
     /// What belongs to this epoch or an earlier one is to go.
     pub through: u64,
     /// When it began.
@@ -24,11 +22,28 @@ pub struct Erasure {
     pub awaiting: BTreeSet<String>,
 }
 
+/// What a capability does now of an erasure.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Turn {
+    /// Nothing before so many milliseconds passed, from 1 to [`QUIET_MILLIS`].
+    Wait {
+        /// How many.
+        millis: i64,
+    },
+    /// Erase what belongs to this epoch or an earlier one, then acknowledge.
+    Erase {
+        /// Which epoch.
+        through: u64,
+    },
+    /// Nothing: it acknowledged, or nobody waits for it.
+    Nothing,
+}
+
 /// What comes of an acknowledgement.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Acknowledged {
     /// One less to wait for; this is the erasure after it.
-    Yes(Erasure),
+    Yes(EpochErasure),
     /// It said so before, or nobody waits for it.
     Already,
     /// It erased what an earlier erasure asked for; this one asks for more.
@@ -37,7 +52,7 @@ pub enum Acknowledged {
     TooEarly,
 }
 
-impl Erasure {
+impl EpochErasure {
     /// The erasure of all through `epoch`, by `capabilities`. Under way already, it goes on with who is awaited.
     #[must_use]
     pub fn begin(before: Option<&Self>, through: u64, capabilities: &BTreeSet<String>, now: Timestamp) -> Self {
@@ -51,6 +66,17 @@ impl Erasure {
     #[must_use]
     pub const fn quiet_from(&self) -> Timestamp {
         self.begun_at.plus_millis(QUIET_MILLIS)
+    }
+
+    /// What `capability` does of it at `now`.
+    #[must_use]
+    pub fn turn(&self, capability: &str, now: Timestamp) -> Turn {
+        let millis = self.quiet_from().millis_since(now);
+        match self.awaiting.contains(capability) {
+            false => Turn::Nothing,
+            true if millis > 0 => Turn::Wait { millis: millis.min(QUIET_MILLIS) },
+            true => Turn::Erase { through: self.through },
+        }
     }
 
     /// `capability` erased all through `through`, and began to look for it at `looked_at`.
@@ -87,8 +113,8 @@ mod tests {
     /// When all is quiet.
     const LATER: Timestamp = Timestamp::from_millis(QUIET_MILLIS + 10);
 
-    fn begun(through: u64) -> Erasure {
-        Erasure::begin(None, through, &names(&["a", "b"]), Timestamp::from_millis(1))
+    fn begun(through: u64) -> EpochErasure {
+        EpochErasure::begin(None, through, &names(&["a", "b"]), Timestamp::from_millis(1))
     }
 
     #[test]
@@ -103,9 +129,9 @@ mod tests {
     #[test]
     fn who_erased_for_an_earlier_owners_end_is_awaited_again() {
         assert_eq!(begun(3).acknowledge("a", 2, LATER), Acknowledged::TooLittle);
-        let further = Erasure::begin(Some(&begun(3)), 4, &names(&["a", "b"]), Timestamp::from_millis(2));
+        let further = EpochErasure::begin(Some(&begun(3)), 4, &names(&["a", "b"]), Timestamp::from_millis(2));
         assert_eq!((further.through, further.awaiting.len()), (4, 2));
-        assert_eq!(Erasure::begin(Some(&further), 4, &names(&["c"]), Timestamp::from_millis(3)), further);
+        assert_eq!(EpochErasure::begin(Some(&further), 4, &names(&["c"]), Timestamp::from_millis(3)), further);
     }
 
     #[test]
@@ -114,6 +140,16 @@ mod tests {
         assert_eq!(quiet_from, Timestamp::from_millis(35_001));
         assert_eq!(begun(3).acknowledge("a", 3, quiet_from.plus_millis(-1)), Acknowledged::TooEarly);
         assert!(matches!(begun(3).acknowledge("a", 3, quiet_from), Acknowledged::Yes(_)));
+    }
+
+    #[test]
+    fn a_capability_waits_until_all_is_quiet_then_erases_then_has_nothing_to_do() {
+        let erasure = begun(3);
+        assert_eq!(erasure.turn("a", Timestamp::from_millis(1)), Turn::Wait { millis: QUIET_MILLIS });
+        assert_eq!(erasure.turn("a", Timestamp::from_millis(-9_000)), Turn::Wait { millis: QUIET_MILLIS });
+        assert_eq!(erasure.turn("a", erasure.quiet_from().plus_millis(-1)), Turn::Wait { millis: 1 });
+        assert_eq!(erasure.turn("a", erasure.quiet_from()), Turn::Erase { through: 3 });
+        assert_eq!(erasure.turn("nobody", LATER), Turn::Nothing);
     }
 
     proptest! {
