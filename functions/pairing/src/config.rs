@@ -3,8 +3,8 @@ use loam_runtime::{ConfigError, Environment};
 /// The configuration of the HTTP routes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ApiConfig {
-    /// `PAIRING_TABLE`: tenancies, windows, codes, claims, attempts.
-    pub pairing_table: String,
+    /// `PAIRINGS_TABLE`: tenancies, windows, codes, claims, attempts.
+    pub pairings_table: String,
     /// `MEMBERSHIPS_TABLE`: who may do what to which thing.
     pub memberships_table: String,
     /// `THINGS_TABLE`: the thing records.
@@ -23,7 +23,7 @@ impl ApiConfig {
     pub fn from_lookup(lookup: &dyn Fn(&str) -> Option<String>) -> Result<Self, ConfigError> {
         let mut environment = Environment::new(lookup);
         let config = Self {
-            pairing_table: environment.text("PAIRING_TABLE"),
+            pairings_table: environment.text("PAIRINGS_TABLE"),
             memberships_table: environment.text("MEMBERSHIPS_TABLE"),
             things_table: environment.text("THINGS_TABLE"),
             http_table: environment.text("HTTP_TABLE"),

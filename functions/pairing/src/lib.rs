@@ -1,19 +1,33 @@
-//! Who owns a thing, with whom it is shared, and how it changes hands: the decisions.
+//! Who owns a thing, with whom it is shared, and how it changes hands.
 //!
-//! Pure: time, random bytes and everything that was read are arguments. [`tenancy`] is the heart: one aggregate per thing,
-//! one conditional write per change.
+//! The decisions are pure: time, random bytes and everything that was read are arguments. [`tenancy`] is the heart: one
+//! aggregate per thing, one conditional write per change.
 
+mod api;
 pub mod attempts;
 pub mod begin;
+mod chance;
 pub mod claim;
 pub mod code_hash;
+mod config;
+mod desk;
 pub mod device_key;
+pub mod error;
+mod item;
+mod keeper;
+mod mailbox;
 pub mod people;
+mod registry;
 pub mod relay;
 pub mod tenancy;
 pub mod token;
+mod told;
 pub mod window;
 
+pub use api::{Api, openapi, routes};
+pub use config::ApiConfig;
+pub use error::PairingFailure;
+pub use keeper::{ERASERS, Keeper, Known, Settled, Written};
 /// What the device shares with this capability, under the names that it has here.
 pub use loam_domain::pairing::{challenge, claim_code, reset as device_word};
 
