@@ -2,8 +2,10 @@
 
 pub mod back_off;
 pub mod chaos;
+pub mod commands;
 mod connection;
 pub mod description;
+pub mod desired;
 mod device;
 mod error;
 mod event;
@@ -13,8 +15,10 @@ pub mod invoke;
 mod message;
 mod options;
 mod outlet;
+pub mod pairing;
 mod session;
 pub mod soil;
+mod state;
 mod subscriptions;
 pub mod topics;
 mod wire;
@@ -26,3 +30,4 @@ pub use event::{Event, Reason};
 pub use identity::{Files, Identity, IdentityError};
 pub use message::{Message, QoS};
 pub use options::Options;
+pub use state::{Locked, State, StateError};

@@ -35,6 +35,30 @@ pub fn shadow_update(thing: &str) -> String {
     format!("$aws/things/{thing}/shadow/update")
 }
 
+/// Where the thing asks for its shadow.
+#[must_use]
+pub fn shadow_get(thing: &str) -> String {
+    format!("$aws/things/{thing}/shadow/get")
+}
+
+/// Where the thing says that its button was pressed.
+#[must_use]
+pub fn pairing_window(thing: &str) -> String {
+    format!("loam/{thing}/pairing/window")
+}
+
+/// Where the thing says that it was reset.
+#[must_use]
+pub fn pairing_reset(thing: &str) -> String {
+    format!("loam/{thing}/pairing/reset")
+}
+
+/// Where the thing speaks of the command `id`; `word` is `accepted`, `progress`, `succeeded`, `failed` or `rejected`.
+#[must_use]
+pub fn command(thing: &str, id: &str, word: &str) -> String {
+    format!("loam/{thing}/commands/{id}/{word}")
+}
+
 /// Says why `topic` cannot be published to, or nothing if it can.
 #[must_use]
 pub fn flaw(topic: &str) -> Option<&'static str> {

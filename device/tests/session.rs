@@ -3,6 +3,8 @@
 // In tests of one crate, `cfg(test)` is always on; it tells clippy that these are tests.
 #[cfg(test)]
 mod stand_in;
+#[cfg(test)]
+mod words;
 
 use loam_device::{Device, DeviceError, Event, Options, QoS, Reason};
 use stand_in::{CONNECT, DISCONNECT, LONG, PATIENCE, PUBACK, PUBLISH_QOS_1, StandIn, device, next, patient_device};

@@ -1,17 +1,17 @@
 //! catalog: messages of the queue, and requests that write.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use catalog::{Config, Handler};
-use loam_domain::{CertificateId, ThingName, Timestamp};
+use loam_domain::{ThingName, Timestamp};
 use loam_kit::wiretap::Scenario;
-use loam_kit::{DeadLetterQueue, Stack, now, twin_of_table, unique_thing};
+use loam_kit::{DeadLetterQueue, Stack, now, register_active, twin_of_table, unique_thing};
 use loam_runtime::{BatchItem, Invocation};
 use loam_things::twins::{Twin, Twins};
-use loam_things::{Registration, RetirementOrder, Things};
+use loam_things::{RetirementOrder, Things};
 use serde_json::{Value, json};
 use tokio::sync::OnceCell;
 
@@ -83,18 +83,7 @@ impl Thing {
         let unheard = UNHEARD.get_or_init(|| twin_of_table(&admin, &of_the_stack)).await.clone();
         let tables = aws_sdk_dynamodb::Client::new(&admin);
         let (unheard, name, at) = (Things::new(&admin, unheard), unique_thing(purpose), now());
-        let certificate = CertificateId::parse(&format!("{:0>64}", hex(name.as_str()))).unwrap();
-        let registration = Registration {
-            certificate: certificate.clone(),
-            ca_id: CertificateId::parse(&"c".repeat(64)).unwrap(),
-            thing_type: None,
-            groups: BTreeSet::new(),
-            attributes: BTreeMap::new(),
-            initial_desired: None,
-            max_devices: None,
-        };
-        unheard.register(&name, registration, at).await.unwrap();
-        unheard.certificate_activated(&name, &certificate, at).await.unwrap();
+        register_active(&unheard, &name).await;
         let thing = Self { name, unheard, tables, of_the_stack, at };
         thing.copy().await;
         thing
@@ -162,11 +151,6 @@ impl Thing {
 }
 
 /// The letters and digits of a name as hexadecimal digits: unique if the name is.
-fn hex(name: &str) -> String {
-    let digits: String = name.chars().filter(char::is_ascii_hexdigit).collect();
-    digits.to_ascii_lowercase()
-}
-
 fn config(stack: &Stack) -> Config {
     let function = stack.function("CatalogProjector");
     Config::from_lookup(&|name| function.variable(name)).unwrap()

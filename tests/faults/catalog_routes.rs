@@ -1,12 +1,10 @@
 //! catalog: its routes, each as one request. Those that read the whole fleet do so in a table of their own.
 
 use axum::Router;
-use axum::body::to_bytes;
 use catalog::{Api, ApiConfig, routes};
 use loam_domain::ThingName;
-use loam_http::Call;
 use loam_kit::wiretap::Scenario;
-use loam_kit::{Stack, api_event, now, seed_membership, twin_of_table, unique_thing};
+use loam_kit::{Stack, api_event, ask, seed_membership, twin_of_table, unique_thing};
 use loam_things::twins::{Notes, RecordView, Twin, Twins};
 use serde_json::{Value, json};
 
@@ -57,16 +55,11 @@ impl Request {
             Who::Stranger => (&self.stranger, &[]),
         };
         let event = api_event(&format!("{method} /v1/test"), path, sub, groups, body);
-        let call = Call { request_id: "fault".to_owned(), now: now(), deadline: now().plus_millis(29_000) };
-        let answer =
-            Box::pin(loam_http::answer(self.router.clone(), serde_json::from_value(event).unwrap(), call)).await;
-        let status = answer.status();
-        let body = to_bytes(answer.into_body(), 10_000_000).await.unwrap();
-        let body: Value = serde_json::from_slice(&body).unwrap_or_default();
-        if status.is_success() || (who == Who::Stranger && status.as_u16() == 404) {
-            Ok(body)
+        let answer = ask(self.router.clone(), event).await;
+        if answer.status < 300 || (who == Who::Stranger && answer.status == 404) {
+            Ok(answer.json())
         } else {
-            Err(format!("{status}: {body}"))
+            Err(format!("{}: {}", answer.status, answer.body))
         }
     }
 }

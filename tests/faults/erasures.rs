@@ -1,11 +1,11 @@
 //! What other capabilities erase of a thing that retires: telemetry its series, soil-alerts its states and rules.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use aws_sdk_dynamodb::types::AttributeValue;
-use loam_domain::{CertificateId, ThingName, Timestamp};
+use loam_domain::{ThingName, Timestamp};
 use loam_kit::wiretap::Scenario;
-use loam_kit::{Stack, copy_item, now, reading, rule_event, twin_of_table, unique_thing};
+use loam_kit::{Stack, claim_of, copy_item, now, reading, rule_event, twin_of_table, unique_thing};
 use loam_runtime::{BatchItem, Invocation};
 use loam_things::{Registration, RetirementOrder, Things};
 use serde_json::{Value, json};
@@ -53,15 +53,7 @@ impl Records {
 }
 
 async fn registered(things: &Things, thing: &ThingName) {
-    let registration = Registration {
-        certificate: CertificateId::parse(&"a".repeat(64)).unwrap(),
-        ca_id: CertificateId::parse(&"c".repeat(64)).unwrap(),
-        thing_type: Some("balcony".to_owned()),
-        groups: BTreeSet::new(),
-        attributes: BTreeMap::new(),
-        initial_desired: None,
-        max_devices: None,
-    };
+    let registration = Registration { thing_type: Some("balcony".to_owned()), ..claim_of(thing) };
     things.register(thing, registration, now()).await.unwrap();
 }
 

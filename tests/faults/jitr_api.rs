@@ -3,9 +3,8 @@
 use aws_sdk_iot::types::CertificateStatus;
 use jitr::{ApiConfig, Config, Handler, api};
 use loam_domain::{CertificateId, ThingName};
-use loam_http::Call;
 use loam_kit::wiretap::Scenario;
-use loam_kit::{Authority, Stack, api_event, now, unique_thing};
+use loam_kit::{Authority, Stack, api_event, ask, now, unique_thing};
 use loam_runtime::{BatchItem, Invocation};
 use loam_things::Things;
 use serde_json::{Value, json};
@@ -114,11 +113,8 @@ impl World {
 
     async fn ask(&self, method: &str, path: &str, body: Option<Value>) -> Result<(), String> {
         let event = api_event(&format!("{method} {path}"), path, "operator", &["operators"], body.as_ref());
-        let now = now();
-        let call = Call { request_id: "fault".to_owned(), now, deadline: now.plus_millis(29_000) };
-        let router = api::routes().with_state(self.api.clone());
-        let answer = loam_http::answer(router.into(), serde_json::from_value(event).unwrap(), call).await;
-        if answer.status().is_success() { Ok(()) } else { Err(format!("{method} {path}: {}", answer.status())) }
+        let answer = ask(api::routes().with_state(self.api.clone()).into(), event).await;
+        if answer.status < 300 { Ok(()) } else { Err(format!("{method} {path}: {}", answer.status)) }
     }
 }
 

@@ -3,13 +3,13 @@
 use std::collections::BTreeSet;
 
 use aws_sdk_iotdataplane::primitives::Blob;
-use http_body_util::BodyExt as _;
-use loam_domain::{CertificateId, ThingName, Timestamp};
-use loam_http::Call;
+use loam_domain::{ThingName, Timestamp};
 use loam_kit::wiretap::Scenario;
-use loam_kit::{DeadLetterQueue, Stack, api_event, now, rule_event, seed_membership, unique_thing};
+use loam_kit::{
+    DeadLetterQueue, Stack, api_event, ask, now, register_active, rule_event, seed_membership, unique_thing,
+};
 use loam_runtime::{BatchItem, Invocation};
-use loam_things::{Registration, RetirementOrder, Things};
+use loam_things::{RetirementOrder, Things};
 use presence::{Api, ApiConfig, Config, Handler, Known, Store};
 use serde_json::{Value, json};
 
@@ -179,30 +179,10 @@ impl World {
         let route = format!("GET /v1/things/{{thing}}/{path}");
         let path = format!("/v1/things/{}/{path}{query}", self.thing);
         let event = api_event(&route, &path, user, groups, None);
-        let call = Call { request_id: "fault".to_owned(), now: now(), deadline: now().plus_millis(29_000) };
-        let router = presence::routes().with_state(self.api.clone().unwrap());
-        let response = loam_http::answer(router.into(), serde_json::from_value(event).unwrap(), call).await;
-        let status = response.status();
-        let body = response.into_body().collect().await.unwrap().to_bytes();
-        let body = String::from_utf8_lossy(&body);
-        if status.is_success() && !body.contains(r#""live":"unknown""#) { Ok(()) } else { Err(format!("{status}")) }
+        let answer = ask(presence::routes().with_state(self.api.clone().unwrap()).into(), event).await;
+        let is_good = answer.status < 300 && !answer.body.contains(r#""live":"unknown""#);
+        if is_good { Ok(()) } else { Err(answer.status.to_string()) }
     }
-}
-
-async fn registered(things: &Things, thing: &ThingName) {
-    let id = |first: &str| CertificateId::parse(&format!("{first:0<64}")).unwrap();
-    let certificate = id(thing.as_str().rsplit('-').next().unwrap());
-    let registration = Registration {
-        certificate: certificate.clone(),
-        ca_id: id("ca"),
-        thing_type: None,
-        groups: [].into(),
-        attributes: [].into(),
-        initial_desired: None,
-        max_devices: None,
-    };
-    things.register(thing, registration, now()).await.unwrap();
-    things.certificate_activated(thing, &certificate, now()).await.unwrap();
 }
 
 async fn begin_retirement(things: &Things, thing: &ThingName) {
@@ -232,7 +212,7 @@ impl Scenario for Story {
         let mut config = config.unwrap();
         let records = Records::beside(&config.truth.things_table).await;
         if self.ours {
-            registered(&records.things, &thing).await;
+            register_active(&records.things, &thing).await;
             config.truth.things_table = records.bring(&thing, self.tables).await;
         }
         let api = stack.function("PresenceApi");

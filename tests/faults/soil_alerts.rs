@@ -5,13 +5,16 @@ use std::collections::{BTreeMap, BTreeSet};
 use aws_sdk_dynamodb::types::AttributeValue;
 use loam_domain::{ThingName, Timestamp};
 use loam_kit::wiretap::Scenario;
-use loam_kit::{DeadLetterQueue, Inbox, Stack, now, reading, rule_event, unique_thing};
+use loam_kit::{
+    DeadLetterQueue, Inbox, Mail, Stack, now, reading, rule_event, seed_mail, seed_membership, unique_thing,
+};
 use loam_runtime::Invocation;
 use loam_things::LifeCycle;
 use loam_things::twins::{Notes, RecordView, Twin};
 use serde_json::{Value, json};
 use soil_alerts::{AlertFailure, Config, Handler};
 
+use crate::sync_invoke::registered;
 use crate::{survives_crashes, survives_strain};
 
 /// A story: what stands in the tables, and the message that comes.
@@ -22,17 +25,20 @@ pub(crate) struct Story {
     rules: &'static [(&'static str, &'static str, &'static str)],
     /// The groups that the thing is in, likewise.
     groups: &'static [&'static str],
+    /// Whether the thing has a member who wants mail.
+    member: bool,
     /// Messages that were dealt with before, by humidity.
     before: &'static [f64],
     message: fn(Timestamp) -> Value,
 }
 
-pub(crate) const STORIES: [Story; 8] = [
+pub(crate) const STORIES: [Story; 9] = [
     Story {
         name: "classic: a batch with a dry and a bad reading",
         mode: "classic",
         rules: &[],
         groups: &[],
+        member: false,
         before: &[],
         message: |at| json!([reading("Balcony", &json!(20), at), {"name": "Balcony"}]),
     },
@@ -41,6 +47,16 @@ pub(crate) const STORIES: [Story; 8] = [
         mode: "smart",
         rules: &[],
         groups: &[],
+        member: false,
+        before: &[],
+        message: |at| reading("Balcony", &json!(20), at),
+    },
+    Story {
+        name: "smart: a dry reading of a thing whose member wants mail",
+        mode: "smart",
+        rules: &[],
+        groups: &[],
+        member: true,
         before: &[],
         message: |at| reading("Balcony", &json!(20), at),
     },
@@ -49,6 +65,7 @@ pub(crate) const STORIES: [Story; 8] = [
         mode: "smart",
         rules: &[],
         groups: &[],
+        member: false,
         before: &[20.0],
         message: |at| reading("Balcony", &json!(50), at),
     },
@@ -60,6 +77,7 @@ pub(crate) const STORIES: [Story; 8] = [
             ("type:pot-{thing}", "rules", r#"[{"path":"humidity","threshold":60,"noDataSeconds":600}]"#),
         ],
         groups: &[],
+        member: false,
         before: &[],
         message: |at| json!([reading("Balcony", &json!(50), at), reading("Balcony", &json!(70), at.plus_millis(1))]),
     },
@@ -71,6 +89,7 @@ pub(crate) const STORIES: [Story; 8] = [
             ("group:b-{thing}", "rules", r#"[{"path":"humidity","threshold":60}]"#),
         ],
         groups: &["a-{thing}", "b-{thing}"],
+        member: false,
         before: &[],
         message: |at| reading("Balcony", &json!(50), at),
     },
@@ -79,6 +98,7 @@ pub(crate) const STORIES: [Story; 8] = [
         mode: "smart",
         rules: &[],
         groups: &["a-{thing}"],
+        member: false,
         before: &[20.0],
         message: |at| reading("Balcony", &json!(19), at),
     },
@@ -87,6 +107,7 @@ pub(crate) const STORIES: [Story; 8] = [
         mode: "smart",
         rules: &[],
         groups: &[],
+        member: false,
         before: &[],
         message: |_| json!("humidity=20"),
     },
@@ -95,6 +116,7 @@ pub(crate) const STORIES: [Story; 8] = [
         mode: "smart",
         rules: &[],
         groups: &[],
+        member: false,
         before: &[],
         message: |at| reading("Balcony", &json!(50), at),
     },
@@ -116,7 +138,7 @@ pub(crate) struct World {
 /// distinct refusals.
 #[derive(Debug, PartialEq)]
 pub(crate) struct Left {
-    notices: Vec<(String, String)>,
+    notices: Vec<(String, String, Option<String>)>,
     status: Option<String>,
     waiting: usize,
     past: usize,
@@ -145,6 +167,9 @@ impl Scenario for Story {
             let groups = self.groups.iter().map(|group| group.replace("{thing}", thing.as_str()));
             put_twin(&table, &config.alerts.twins_table, &thing, groups.collect()).await;
         }
+        if self.member {
+            become_member(&stack, &thing).await;
+        }
         let handler = Handler::new(&stack.role_of(function, endpoint).await, &config);
         let invocation = Invocation { request_id: "fault".to_owned(), now: at };
         for (index, humidity) in (1_i64..).zip(self.before) {
@@ -172,8 +197,11 @@ impl Scenario for Story {
 
     async fn state(&self, world: &World) -> Result<Left, AlertFailure> {
         let (status, waiting) = world.stored().await;
-        let mut notices: Vec<_> =
-            world.inbox.take().await.into_iter().map(|mail| (mail.subject, mail.message)).collect();
+        // The member has the thing's name.
+        let to = |mail: &Mail| mail.attributes.get("members").map(|to| to.replace(world.thing.as_str(), "{thing}"));
+        let notice = |mail: Mail| (to(&mail), mail.subject, mail.message);
+        let notices = world.inbox.take().await.into_iter().map(notice);
+        let mut notices: Vec<_> = notices.map(|(to, subject, message)| (subject, message, to)).collect();
         let kept = world.dead_letters.about(world.thing.as_str()).await;
         let code = |kept: Value| kept.get("code").and_then(Value::as_str).unwrap_or("no code").to_owned();
         let mut refused: Vec<_> = kept.into_iter().map(code).collect();
@@ -192,6 +220,13 @@ impl Story {
             put.send().await.unwrap();
         }
     }
+}
+
+/// Somebody with the thing's name owns it and wants mail.
+pub(crate) async fn become_member(stack: &Stack, thing: &ThingName) {
+    registered(stack, thing).await;
+    seed_membership(stack, thing.as_str(), thing, "owner", 1).await;
+    seed_mail(stack, thing.as_str(), thing).await;
 }
 
 /// The catalog's row of a thing that is in these groups.

@@ -3,11 +3,9 @@
 use std::collections::BTreeSet;
 
 use axum::Router;
-use axum::body::to_bytes;
 use loam_domain::{ThingName, Timestamp};
-use loam_http::Call;
 use loam_kit::wiretap::Scenario;
-use loam_kit::{Stack, api_event, now, reading, rule_event, seed_membership, unique_thing};
+use loam_kit::{Stack, api_event, ask, now, reading, rule_event, seed_membership, unique_thing};
 use loam_runtime::Invocation;
 use serde_json::{Value, json};
 use soil_alerts::{ApiConfig, Config, Handler, api};
@@ -187,15 +185,11 @@ impl World {
         };
         let body = body.map(|body| serde_json::from_str::<Value>(body).unwrap());
         let event = api_event(&format!("{method} /v1/test"), &self.filled(path), sub, groups, body.as_ref());
-        let call = Call { request_id: "fault".to_owned(), now: now(), deadline: now().plus_millis(29_000) };
-        let answer = Box::pin(loam_http::answer(router.clone(), serde_json::from_value(event).unwrap(), call)).await;
-        let status = answer.status();
-        let body: Value =
-            serde_json::from_slice(&to_bytes(answer.into_body(), 1_000_000).await.unwrap()).unwrap_or_default();
-        if status.is_success() || (who == Who::Stranger && status.as_u16() == 404) {
-            Ok(body)
+        let answer = ask(router.clone(), event).await;
+        if answer.status < 300 || (who == Who::Stranger && answer.status == 404) {
+            Ok(answer.json())
         } else {
-            Err(format!("{status}: {body}"))
+            Err(format!("{}: {}", answer.status, answer.body))
         }
     }
 

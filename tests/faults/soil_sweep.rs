@@ -9,6 +9,7 @@ use loam_runtime::Invocation;
 use serde_json::{Value, json};
 use soil_alerts::{AlertFailure, AlertsConfig, Config, Handler, Mode, Sweeper};
 
+use crate::soil_alerts::become_member;
 use crate::{survives_crashes, survives_strain};
 
 /// Whose tables a sweep looks at.
@@ -43,6 +44,7 @@ impl Scenario for Silence {
     async fn world(&self, endpoint: &str) -> Result<World, AlertFailure> {
         let stack = Stack::deployed();
         let (thing, admin) = (unique_thing("silent"), stack.admin().await);
+        become_member(&stack, &thing).await;
         let function = stack.function("SoilAlertsSweep");
         let mut config = AlertsConfig::from_lookup(&|name| function.variable(name)).unwrap();
         let at = match self.0 {

@@ -8,11 +8,11 @@ use axum::Router;
 use axum::body::to_bytes;
 use loam_device::invoke::{Call as Called, Listen, Reply, carry_out, serve};
 use loam_device::{Device, Files, Identity, Options};
-use loam_domain::{CertificateId, ThingName, Timestamp};
+use loam_domain::{ThingName, Timestamp};
 use loam_http::Call;
 use loam_kit::wiretap::Scenario;
-use loam_kit::{Stack, api_event, join, now, seed_membership, unique_thing};
-use loam_things::{Registration, Things};
+use loam_kit::{Stack, api_event, join, now, register_active, seed_membership, unique_thing};
+use loam_things::Things;
 use serde_json::{Value, json};
 use sync_invoke::{Api, Config, Invoker, routes};
 use tokio::task::JoinHandle;
@@ -66,21 +66,9 @@ impl Stage {
     }
 }
 
-async fn registered(stack: &Stack, thing: &ThingName) {
+pub(crate) async fn registered(stack: &Stack, thing: &ThingName) {
     let things = Things::new(&stack.admin().await, stack.resources.get("ThingsTable").unwrap().clone());
-    let digits = thing.as_str().rsplit('-').next().unwrap();
-    let certificate = CertificateId::parse(&format!("{digits:0<64}")).unwrap();
-    let registration = Registration {
-        certificate: certificate.clone(),
-        ca_id: CertificateId::parse(&"ca".repeat(32)).unwrap(),
-        thing_type: None,
-        groups: [].into(),
-        attributes: [].into(),
-        initial_desired: None,
-        max_devices: None,
-    };
-    things.register(thing, registration, now()).await.unwrap();
-    things.certificate_activated(thing, &certificate, now()).await.unwrap();
+    register_active(&things, thing).await;
 }
 
 async fn answering(stack: &Stack, thing: &ThingName, carried_out: &Tally) -> JoinHandle<()> {

@@ -1,13 +1,11 @@
 //! telemetry: its routes, each as one request.
 
 use axum::Router;
-use axum::body::to_bytes;
-use loam_domain::{CertificateId, ThingName, Timestamp};
-use loam_http::Call;
+use loam_domain::{ThingName, Timestamp};
 use loam_kit::wiretap::Scenario;
-use loam_kit::{Stack, api_event, now, reading, rule_event, seed_membership, unique_thing};
+use loam_kit::{Stack, api_event, ask, now, reading, register, rule_event, seed_membership, unique_thing};
 use loam_runtime::{BatchItem, Invocation};
-use loam_things::{Registration, Things};
+use loam_things::Things;
 use serde_json::{Value, json};
 use telemetry::point::HOUR_MILLIS;
 use telemetry::{Api, ApiConfig, Config, Handler};
@@ -81,21 +79,6 @@ pub(crate) struct World {
     thing: ThingName,
 }
 
-async fn register(stack: &Stack, thing: &ThingName) {
-    let table = stack.resources.get("ThingsTable").unwrap().clone();
-    let id = |first: &str| CertificateId::parse(&format!("{first:0<64}")).unwrap();
-    let registration = Registration {
-        certificate: id(thing.as_str().rsplit('-').next().unwrap()),
-        ca_id: id("ca"),
-        thing_type: None,
-        groups: [].into(),
-        attributes: [].into(),
-        initial_desired: None,
-        max_devices: None,
-    };
-    Things::new(&stack.admin().await, table).register(thing, registration, now()).await.unwrap();
-}
-
 impl Story {
     /// Stores what the thing measured, without a wiretap.
     async fn measure(&self, stack: &Stack, thing: &ThingName) {
@@ -129,13 +112,9 @@ impl World {
             Who::Stranger => ("stranger", &[]),
         };
         let event = api_event("GET /v1/test", &format!("/v1/things/{}/{path}", self.thing), sub, groups, None);
-        let call = Call { request_id: "fault".to_owned(), now: now(), deadline: now().plus_millis(29_000) };
-        let event = serde_json::from_value(event).unwrap();
-        let answer = Box::pin(loam_http::answer(self.router.clone(), event, call)).await;
-        let status = answer.status();
-        let body: Value = serde_json::from_slice(&to_bytes(answer.into_body(), 1 << 22).await.unwrap()).unwrap();
-        let is_good = if who == Who::Stranger { status.as_u16() == 404 } else { status.is_success() };
-        if is_good { Ok(body) } else { Err(format!("{status}: {body}")) }
+        let answer = ask(self.router.clone(), event).await;
+        let is_good = if who == Who::Stranger { answer.status == 404 } else { answer.status < 300 };
+        if is_good { Ok(answer.json()) } else { Err(format!("{}: {}", answer.status, answer.body)) }
     }
 }
 
@@ -151,7 +130,8 @@ impl Scenario for Story {
 
     async fn world(&self, endpoint: &str) -> Result<World, String> {
         let (stack, thing) = (Stack::deployed(), unique_thing("fault"));
-        register(&stack, &thing).await;
+        let table = stack.resources.get("ThingsTable").unwrap().clone();
+        register(&Things::new(&stack.admin().await, table), &thing).await;
         seed_membership(&stack, thing.as_str(), &thing, "viewer", 1).await;
         self.measure(&stack, &thing).await;
         // The key that seals cursors is made once in the life of a stack: now, if nobody did before.

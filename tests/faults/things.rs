@@ -52,15 +52,7 @@ fn notice() -> Notice {
 
 impl World {
     async fn register(&self) -> Result<(), ThingsFailure> {
-        let claim = Registration {
-            certificate: id('1'),
-            ca_id: id('c'),
-            thing_type: None,
-            groups: BTreeSet::new(),
-            attributes: BTreeMap::new(),
-            initial_desired: None,
-            max_devices: None,
-        };
+        let claim = Registration::new(id('1'), id('c'));
         self.things.register(&self.thing, claim, now()).await?;
         self.things.certificate_activated(&self.thing, &id('1'), now()).await?;
         Ok(())

@@ -1,12 +1,11 @@
 //! Who gets what: every route of `openapi.json` with every kind of caller, in both stages. A new route is in it by itself;
 //! who may call it stands in `tests/contracts/roles.rs`, and from there in the document.
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use loam_domain::{CertificateId, ThingName};
-use loam_kit::{Answer, Api, Signer, Stack, figure, now, signature, unique_thing};
-use loam_things::{Registration, Things};
+use loam_domain::ThingName;
+use loam_kit::{Answer, Api, Signer, Stack, figure, register, signature, unique_thing};
+use loam_things::Things;
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
@@ -64,18 +63,7 @@ fn is(expected: Expected, answer: &Answer, rule: Rule) -> bool {
 /// A thing as just-in-time registration leaves it.
 pub(crate) async fn registered(things: &Things) -> ThingName {
     let thing = unique_thing("asked");
-    let id = |digit: &str| CertificateId::parse(&digit.repeat(64)[..64]).unwrap();
-    let registration = Registration {
-        certificate: id("a"),
-        // A CA of its own, so that nobody waits for the count of another's things.
-        ca_id: id(&thing.as_str()[6..]),
-        thing_type: None,
-        groups: BTreeSet::new(),
-        attributes: BTreeMap::new(),
-        initial_desired: None,
-        max_devices: None,
-    };
-    things.register(&thing, registration, now()).await.unwrap();
+    register(things, &thing).await;
     thing
 }
 

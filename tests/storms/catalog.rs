@@ -7,12 +7,12 @@ use std::time::Instant;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use catalog::{Config, Handler};
-use loam_domain::{CertificateId, ThingName};
+use loam_domain::ThingName;
 use loam_kit::wiretap::Wiretap;
-use loam_kit::{Chance, DeadLetterQueue, MARKER, Stack, now, rule_event, unique_thing};
+use loam_kit::{Chance, DeadLetterQueue, MARKER, Stack, now, register, rule_event, unique_thing};
 use loam_runtime::BatchItem;
+use loam_things::Things;
 use loam_things::twins::Twins;
-use loam_things::{Registration, Things};
 use serde_json::{Value, json};
 
 use crate::events::{EVENTS, bodies};
@@ -179,23 +179,9 @@ impl malformed::Target for Projector {
     }
 }
 
-async fn registered(things: &Things, thing: &ThingName) {
-    let id = |first: &str| CertificateId::parse(&format!("{first:0<64}")).unwrap();
-    let registration = Registration {
-        certificate: id(thing.as_str().rsplit('-').next().unwrap()),
-        ca_id: id("ca"),
-        thing_type: None,
-        groups: [].into(),
-        attributes: [].into(),
-        initial_desired: None,
-        max_devices: None,
-    };
-    things.register(thing, registration, now()).await.unwrap();
-}
-
 async fn new_thing(things: &Things) -> ThingName {
     let thing = unique_thing("storm");
-    registered(things, &thing).await;
+    register(things, &thing).await;
     thing
 }
 
@@ -315,7 +301,7 @@ pub(crate) async fn catalog_loses_nothing() {
     let config = Config::from_lookup(&|name| function.variable(name)).unwrap();
     let things = Things::new(&admin, config.things_table.clone());
     for thing in fleet.things.iter().chain(&twin.things) {
-        registered(&things, thing).await;
+        register(&things, thing).await;
     }
     let twins = Twins::new(&admin, config.twins_table.clone());
     let queue = DeadLetterQueue::new(&admin, stack.output("CatalogDeadLetters"));

@@ -4,10 +4,10 @@ use std::sync::Arc;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use loam_domain::{CertificateId, ThingName};
-use loam_kit::{Chance, DeadLetterQueue, MARKER, Stack, now, rule_event, unique_thing};
+use loam_domain::ThingName;
+use loam_kit::{Chance, DeadLetterQueue, MARKER, Stack, now, register, rule_event, unique_thing};
 use loam_runtime::BatchItem;
-use loam_things::{Registration, Things};
+use loam_things::Things;
 use presence::{Config, Handler, Known, Store};
 use serde_json::{Value, json};
 
@@ -206,17 +206,7 @@ struct Ours {
 impl Ours {
     async fn thing(&self) -> ThingName {
         let thing = unique_thing("storm");
-        let id = |first: &str| CertificateId::parse(&format!("{first:0<64}")).unwrap();
-        let registration = Registration {
-            certificate: id(thing.as_str().rsplit('-').next().unwrap()),
-            ca_id: id("ca"),
-            thing_type: None,
-            groups: [].into(),
-            attributes: [].into(),
-            initial_desired: None,
-            max_devices: None,
-        };
-        self.things.register(&thing, registration, now()).await.unwrap();
+        register(&self.things, &thing).await;
         thing
     }
 

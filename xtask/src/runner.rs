@@ -28,6 +28,10 @@ impl<'a> Runner<'a> {
             command.args(["nextest", "run", "--workspace", "--cargo-quiet", "--no-fail-fast", "--no-tests", "pass"]);
             command.args(["--status-level", "slow", "--final-status-level", "fail", "--failure-output", "immediate"]);
             command.args(["--hide-progress-bar", "-E", &self.narrowed(&[level])]);
+            if level == Level::Faults {
+                // Stories of faults mostly wait: for the next attempt of a client, for a lease to end.
+                command.arg("--test-threads").arg((2 * cores()).to_string());
+            }
         } else {
             command.args(["test", "--workspace", "--quiet", "--no-fail-fast"]);
             command.args(level.cargo_test_arguments(self.metadata)?);
@@ -77,6 +81,11 @@ impl<'a> Runner<'a> {
             || line.starts_with("Nextest run ID")
             || line.chars().all(|c| c == '.' || c == '─'))
     }
+}
+
+/// How many processors there are; one if nobody can tell.
+fn cores() -> usize {
+    std::thread::available_parallelism().map_or(1, usize::from)
 }
 
 fn cannot_list(why: &str) -> Failure {

@@ -122,8 +122,9 @@ impl Peer {
     pub(crate) async fn publish(&mut self, topic: &str, payload: &str) {
         let length = u8::try_from(topic.len()).unwrap();
         let rest = [&[0, length], topic.as_bytes(), &[0, 9, 0], payload.as_bytes()].concat();
-        let packet = [&[PUBLISH_QOS_1, u8::try_from(rest.len()).unwrap()], rest.as_slice()].concat();
-        self.send(&packet).await;
+        // The length in two bytes of seven bits each, which takes short ones too.
+        let length = [u8::try_from(rest.len() % 128).unwrap() | 0x80, u8::try_from(rest.len() / 128).unwrap()];
+        self.send(&[&[PUBLISH_QOS_1], &length[..], rest.as_slice()].concat()).await;
     }
 
     /// Takes a QoS 1 message, acknowledges it, and returns its topic and payload.

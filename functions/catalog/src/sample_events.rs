@@ -1,10 +1,6 @@
 //! Every sample event is what its name says.
 
-use std::collections::BTreeSet;
-use std::fs;
-use std::path::PathBuf;
-
-use aws_lambda_events::sqs::SqsEvent;
+use loam_kit::SampleEvents;
 
 use crate::event::{Message, Source};
 
@@ -31,10 +27,6 @@ const EVENTS: [(&str, &[&str]); 19] = [
     ("unknown-event", &["not-an-event"]),
 ];
 
-fn folder() -> PathBuf {
-    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../events/catalog")
-}
-
 fn outcome(body: &str) -> &'static str {
     match Message::parse(body) {
         Ok(Message::News(_, Source::Shadow(_))) => "shadow",
@@ -49,16 +41,13 @@ fn outcome(body: &str) -> &'static str {
 #[test]
 fn every_sample_event_is_understood_or_refused_as_its_name_says() {
     for (name, expected) in EVENTS {
-        let text = fs::read_to_string(folder().join(format!("{name}.json"))).unwrap();
-        let event: SqsEvent = serde_json::from_str(&text).unwrap();
-        let outcomes: Vec<_> = event.records.iter().map(|record| outcome(record.body.as_ref().unwrap())).collect();
+        let bodies = SampleEvents::of("catalog").bodies(name);
+        let outcomes: Vec<_> = bodies.iter().map(|body| outcome(body)).collect();
         assert_eq!(outcomes, expected, "{name}");
     }
 }
 
 #[test]
 fn no_sample_event_is_left_out() {
-    let files = fs::read_dir(folder()).unwrap().map(|entry| entry.unwrap().path());
-    let files: BTreeSet<_> = files.map(|path| path.file_stem().unwrap().to_str().unwrap().to_owned()).collect();
-    assert_eq!(files, EVENTS.iter().map(|(name, _)| (*name).to_owned()).collect());
+    SampleEvents::of("catalog").are(EVENTS.map(|(name, _)| name));
 }

@@ -1,9 +1,6 @@
 //! Every sample event is what its name says.
 
-use std::collections::BTreeSet;
-use std::fs;
-use std::path::PathBuf;
-
+use loam_kit::SampleEvents;
 use loam_runtime::StreamItem;
 
 use crate::decide::{Step, plan};
@@ -19,15 +16,10 @@ const EVENTS: [(&str, usize, &[&str]); 6] = [
     ("two-things", 3, &[]),
 ];
 
-fn folder() -> PathBuf {
-    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../events/event-relay")
-}
-
 #[test]
 fn every_sample_event_is_told_or_refused_as_its_name_says() {
     for (name, told, refused) in EVENTS {
-        let text = fs::read_to_string(folder().join(format!("{name}.json"))).unwrap();
-        let items = StreamItem::all_of(serde_json::from_str(&text).unwrap());
+        let items = StreamItem::all_of(serde_json::from_value(SampleEvents::of("event-relay").event(name)).unwrap());
         let (mut events, mut codes) = (0, Vec::new());
         for step in plan(items.iter().map(|item| Told::of(&item.record))) {
             match step {
@@ -41,7 +33,5 @@ fn every_sample_event_is_told_or_refused_as_its_name_says() {
 
 #[test]
 fn no_sample_event_is_left_out() {
-    let files = fs::read_dir(folder()).unwrap().map(|entry| entry.unwrap().path());
-    let files: BTreeSet<_> = files.map(|path| path.file_stem().unwrap().to_str().unwrap().to_owned()).collect();
-    assert_eq!(files, EVENTS.iter().map(|(name, ..)| (*name).to_owned()).collect());
+    SampleEvents::of("event-relay").are(EVENTS.map(|(name, ..)| name));
 }

@@ -1,12 +1,7 @@
 //! Every sample event is what its name says.
 
-use std::collections::BTreeSet;
-use std::fs;
-use std::path::PathBuf;
-
-use aws_lambda_events::sqs::SqsEvent;
 use loam_domain::{Event, EventType};
-use serde_json::Value;
+use loam_kit::SampleEvents;
 
 use crate::DescribeMessage;
 
@@ -38,33 +33,23 @@ const DESCRIPTIONS: [(&str, Result<(), &str>); 21] = [
 /// The queue's own event.
 const RETIRING: &str = "retiring";
 
-fn folder() -> PathBuf {
-    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../events/onboarding")
-}
-
-fn event(name: &str) -> Value {
-    serde_json::from_str(&fs::read_to_string(folder().join(format!("{name}.json"))).unwrap()).unwrap()
-}
-
 #[test]
 fn every_sample_event_is_understood_or_refused_as_its_name_says() {
     for (name, expected) in DESCRIPTIONS {
-        let outcome = DescribeMessage::from_event(&event(name)).map(drop).map_err(|refused| refused.code());
+        let outcome = DescribeMessage::from_event(&SampleEvents::of("onboarding").event(name))
+            .map(drop)
+            .map_err(|refused| refused.code());
         assert_eq!(outcome, expected, "{name}");
     }
 }
 
 #[test]
 fn the_queues_sample_is_a_thing_that_begins_to_retire() {
-    let records: SqsEvent = serde_json::from_value(event(RETIRING)).unwrap();
-    let told: Event = serde_json::from_str(records.records[0].body.as_ref().unwrap()).unwrap();
+    let told: Event = serde_json::from_str(&SampleEvents::of("onboarding").bodies(RETIRING)[0]).unwrap();
     assert_eq!((told.kind, told.thing.unwrap().as_str()), (EventType::ThingRetiring, "soilSensor1"));
 }
 
 #[test]
 fn no_sample_event_is_left_out() {
-    let files = fs::read_dir(folder()).unwrap().map(|entry| entry.unwrap().path());
-    let files: BTreeSet<_> = files.map(|path| path.file_stem().unwrap().to_str().unwrap().to_owned()).collect();
-    let known = DESCRIPTIONS.iter().map(|(name, _)| (*name).to_owned()).chain([RETIRING.to_owned()]);
-    assert_eq!(files, known.collect());
+    SampleEvents::of("onboarding").are(DESCRIPTIONS.map(|(name, _)| name).into_iter().chain([RETIRING]));
 }

@@ -10,24 +10,20 @@ mod chance;
 pub mod claim;
 pub mod code_hash;
 mod config;
-mod desk;
 pub mod device_key;
 pub mod error;
-mod item;
-mod keeper;
 mod mailbox;
 pub mod people;
 mod registry;
 pub mod relay;
+pub mod store;
 pub mod tenancy;
 pub mod token;
-mod told;
 pub mod window;
 
 pub use api::{Api, openapi, routes};
 pub use config::ApiConfig;
 pub use error::PairingFailure;
-pub use keeper::{ERASERS, Keeper, Known, Settled, Written};
 /// What the device shares with this capability, under the names that it has here.
 pub use loam_domain::pairing::{challenge, claim_code, reset as device_word};
 

@@ -1,10 +1,6 @@
 //! Every sample event is what its name says.
 
-use std::collections::BTreeSet;
-use std::fs;
-use std::path::PathBuf;
-
-use serde_json::Value;
+use loam_kit::SampleEvents;
 
 use crate::event::Message;
 use crate::fact::Fact;
@@ -34,14 +30,8 @@ const EVENTS: [(&str, &str); 21] = [
     ("thing-retiring", "retiring"),
 ];
 
-fn folder() -> PathBuf {
-    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../events/presence")
-}
-
 fn outcome(name: &str) -> &'static str {
-    let text = fs::read_to_string(folder().join(format!("{name}.json"))).unwrap();
-    let event: Value = serde_json::from_str(&text).unwrap();
-    match Message::from_event(&event) {
+    match Message::from_event(&SampleEvents::of("presence").event(name)) {
         Ok(Message::Said(_, Ok(Fact::Began(_)))) => "began",
         Ok(Message::Said(_, Ok(Fact::Ended(ending)))) if ending.how.is_taken_over() => "taken over",
         Ok(Message::Said(_, Ok(Fact::Ended(ending)))) if ending.how.clean => "ended, clean",
@@ -63,7 +53,5 @@ fn every_sample_event_is_understood_or_refused_as_its_name_says() {
 
 #[test]
 fn no_sample_event_is_left_out() {
-    let files = fs::read_dir(folder()).unwrap().map(|entry| entry.unwrap().path());
-    let files: BTreeSet<_> = files.map(|path| path.file_stem().unwrap().to_str().unwrap().to_owned()).collect();
-    assert_eq!(files, EVENTS.iter().map(|(name, _)| (*name).to_owned()).collect());
+    SampleEvents::of("presence").are(EVENTS.map(|(name, _)| name));
 }

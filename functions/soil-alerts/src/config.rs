@@ -25,6 +25,10 @@ pub struct AlertsConfig {
     pub states_table: String,
     /// `TWINS_TABLE`: the catalog's rows, which name the groups of each thing.
     pub twins_table: String,
+    /// `MEMBERSHIPS_TABLE`: whose mail a notice is.
+    pub memberships_table: String,
+    /// `THINGS_TABLE`: the thing records, with the owner's time in which memberships count.
+    pub things_table: String,
 }
 
 /// The configuration of the HTTP routes.
@@ -155,6 +159,8 @@ impl AlertsConfig {
             rules_table: environment.text("ALERT_RULES_TABLE"),
             states_table: environment.text("ALERT_STATES_TABLE"),
             twins_table: environment.text("TWINS_TABLE"),
+            memberships_table: environment.text("MEMBERSHIPS_TABLE"),
+            things_table: environment.text("THINGS_TABLE"),
         }
     }
 }
@@ -177,7 +183,7 @@ mod tests {
     fn every_wrong_variable_is_named() {
         let lookup = |name: &str| ["HUMIDITY_THRESHOLD", "ALERT_MODE"].contains(&name).then(|| "dry".to_owned());
         let problems = Config::from_lookup(&lookup).unwrap_err().problems;
-        assert_eq!(problems.len(), 7, "{problems:?}");
+        assert_eq!(problems.len(), 9, "{problems:?}");
         assert_eq!(ThingsConfig::from_lookup(&|_| None).unwrap_err().problems.len(), 5);
         assert!(problems.contains(&"HUMIDITY_THRESHOLD is \"dry\", expected -1000 to 1000".to_owned()));
         assert!(problems.contains(&"ALERT_MODE is \"dry\", expected one of smart, classic".to_owned()));

@@ -33,6 +33,7 @@ pub enum AlertFailure {
 impl Failure for AlertFailure {
     fn class(&self) -> Class {
         match self {
+            Self::NotSent(NotSent::Members(error)) => error.class(),
             Self::NotSent(NotSent::Call(error)) => sdk_class(error),
             Self::NotSent(NotSent::Unbuildable(_) | NotSent::Entry { ours: true, .. }) => Class::Internal,
             Self::NotSent(NotSent::Entry { ours: false, .. }) => Class::Unavailable,
@@ -46,6 +47,7 @@ impl Failure for AlertFailure {
 
     fn code(&self) -> &'static str {
         match self {
+            Self::NotSent(NotSent::Members(error)) => error.code(),
             Self::NotSent(_) => "notice-not-sent",
             Self::NotKept(error) => error.code(),
             Self::Store(error) => error.code(),

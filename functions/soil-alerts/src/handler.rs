@@ -1,7 +1,9 @@
 use aws_config::SdkConfig;
+use loam_access::Access;
 use loam_dead_letters::DeadLetters;
 use loam_domain::{Reading, Refusal, ThingName, Timestamp, thing_of_event};
 use loam_runtime::{Invocation, KeptEvent};
+use loam_things::Things;
 use serde_json::Value;
 
 use crate::classic::{Decision, decide};
@@ -118,7 +120,9 @@ impl Sweeper {
 }
 
 fn notices(sdk: &SdkConfig, config: &AlertsConfig) -> Notices {
-    Notices::new(aws_sdk_sns::Client::new(sdk), config.topic_arn.clone())
+    let things = Things::new(sdk, config.things_table.clone());
+    let access = Access::new(sdk, config.memberships_table.clone(), things);
+    Notices::new(aws_sdk_sns::Client::new(sdk), access, config.topic_arn.clone())
 }
 
 fn alerts(sdk: &SdkConfig, config: &AlertsConfig) -> Alerts {

@@ -1,11 +1,7 @@
 //! Every sample event is what its name says.
 
-use std::collections::BTreeSet;
-use std::fs;
-use std::path::PathBuf;
-
 use loam_domain::DeviceClock;
-use serde_json::Value;
+use loam_kit::SampleEvents;
 
 use crate::SoilMessage;
 use crate::classic::{Decision, decide};
@@ -39,16 +35,9 @@ const EVENTS: [(&str, Expected); 22] = [
     ("thing-with-wildcard", Err("invalid-thing-name")),
 ];
 
-fn folder() -> PathBuf {
-    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../events/soil-alerts")
-}
-
-fn event(name: &str) -> Value {
-    serde_json::from_str(&fs::read_to_string(folder().join(format!("{name}.json"))).unwrap()).unwrap()
-}
-
 fn outcome(name: &str) -> Expected {
-    let message = SoilMessage::from_event(&event(name)).map_err(|refusal| refusal.code.as_str())?;
+    let message = SoilMessage::from_event(&SampleEvents::of("soil-alerts").event(name))
+        .map_err(|refusal| refusal.code.as_str())?;
     let readings = &message.readings.accepted;
     let is_dry = |reading| matches!(decide(&message.thing, reading, 35.0), Decision::Notify(_));
     let dry = readings.iter().filter(|(_, reading)| is_dry(reading)).count();
@@ -64,7 +53,9 @@ fn every_sample_event_is_understood_or_refused_as_its_name_says() {
 
 #[test]
 fn a_sample_event_about_clocks_has_the_clock_of_its_name() {
-    let clock = |name: &str| SoilMessage::from_event(&event(name)).unwrap().readings.accepted[0].1.clock;
+    let clock = |name: &str| {
+        SoilMessage::from_event(&SampleEvents::of("soil-alerts").event(name)).unwrap().readings.accepted[0].1.clock
+    };
     assert_eq!(clock("dry-reading"), DeviceClock::Believed);
     assert_eq!(clock("reading-without-a-clock"), DeviceClock::Missing);
     assert_eq!(clock("reading-with-an-absurd-clock"), DeviceClock::Absurd);
@@ -72,7 +63,5 @@ fn a_sample_event_about_clocks_has_the_clock_of_its_name() {
 
 #[test]
 fn no_sample_event_is_left_out() {
-    let files = fs::read_dir(folder()).unwrap().map(|entry| entry.unwrap().path());
-    let files: BTreeSet<_> = files.map(|path| path.file_stem().unwrap().to_str().unwrap().to_owned()).collect();
-    assert_eq!(files, EVENTS.iter().map(|(name, _)| (*name).to_owned()).collect());
+    SampleEvents::of("soil-alerts").are(EVENTS.map(|(name, _)| name));
 }

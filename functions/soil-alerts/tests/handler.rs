@@ -3,6 +3,8 @@
 
 #[path = "handler/alert_routes.rs"]
 mod alert_routes;
+#[path = "handler/members.rs"]
+mod members;
 #[path = "handler/world.rs"]
 mod world;
 

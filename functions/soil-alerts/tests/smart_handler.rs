@@ -11,8 +11,10 @@ use std::sync::{Arc, Mutex};
 use aws_config::SdkConfig;
 use aws_sdk_dynamodb::types::AttributeValue;
 use histories::{Event, HANDLERS, History, Kind, histories, oracle};
+use loam_access::Access;
 use loam_domain::{Reading, Readings, ThingName, Timestamp};
 use loam_kit::{Budget, Inbox, Mail, Stack, eventually, now, number_of, reading, unique_thing};
+use loam_things::Things;
 use serde_json::{Value, json};
 use soil_alerts::Notices;
 use soil_alerts::smart::{
@@ -104,7 +106,8 @@ async fn alerts_of(stack: &Stack, function: &str) -> (Alerts, StateStore) {
     let client = aws_sdk_dynamodb::Client::new(&sdk);
     let states = StateStore::new(client.clone(), variable("ALERT_STATES_TABLE"));
     let rules = NearestRules::new(client, variable("ALERT_RULES_TABLE"), variable("TWINS_TABLE"));
-    let notices = Notices::new(aws_sdk_sns::Client::new(&sdk), variable("alert_sns"));
+    let access = Access::new(&sdk, variable("MEMBERSHIPS_TABLE"), Things::new(&sdk, variable("THINGS_TABLE")));
+    let notices = Notices::new(aws_sdk_sns::Client::new(&sdk), access, variable("alert_sns"));
     (Alerts::new(states.clone(), rules, notices, 35.0), states)
 }
 

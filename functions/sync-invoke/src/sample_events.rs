@@ -1,9 +1,7 @@
 //! Every sample event is a request of the gateway; those of `GET /invoke` are what their names say.
 
-use std::fs;
-use std::path::PathBuf;
-
 use lambda_http::aws_lambda_events::apigw::ApiGatewayV2httpRequest;
+use loam_kit::SampleEvents;
 
 use crate::published::Parameters;
 use crate::{Prefix, Target};
@@ -22,10 +20,6 @@ const EVENTS: [(&str, &str); 10] = [
     ("wildcard-target", "bad target"),
 ];
 
-fn folder() -> PathBuf {
-    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../events/sync-invoke")
-}
-
 fn outcome(event: &ApiGatewayV2httpRequest) -> String {
     if event.route_key.as_deref() != Some("GET /invoke") {
         return "-".to_owned();
@@ -41,8 +35,8 @@ fn outcome(event: &ApiGatewayV2httpRequest) -> String {
 #[test]
 fn every_sample_event_is_what_its_name_says() {
     for (name, expected) in EVENTS {
-        let text = fs::read_to_string(folder().join(format!("{name}.json"))).unwrap();
-        assert_eq!(outcome(&serde_json::from_str(&text).unwrap()), expected, "{name}");
+        let event = SampleEvents::of("sync-invoke").event(name);
+        assert_eq!(outcome(&serde_json::from_value(event).unwrap()), expected, "{name}");
     }
-    assert_eq!(fs::read_dir(folder()).unwrap().count(), EVENTS.len());
+    SampleEvents::of("sync-invoke").are(EVENTS.map(|(name, _)| name));
 }

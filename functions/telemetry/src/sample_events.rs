@@ -1,11 +1,8 @@
 //! Every sample event is what its name says.
 
-use std::collections::BTreeSet;
-use std::fs;
-use std::path::PathBuf;
+use loam_kit::SampleEvents;
 
 use crate::event::Points;
-use aws_lambda_events::sqs::SqsEvent;
 
 /// A message's number of samples, and the codes of what is refused in it.
 type Expected = (usize, &'static [&'static str]);
@@ -26,10 +23,6 @@ const EVENTS: [(&str, &[Expected]); 12] = [
     ("soil-reading-as-text", &[(1, &[])]),
 ];
 
-fn folder() -> PathBuf {
-    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../events/telemetry")
-}
-
 fn outcome(body: &str) -> (usize, Vec<&'static str>) {
     match Points::parse(body) {
         Ok(points) => (points.accepted.len(), points.refused.iter().map(|part| part.reason.code()).collect()),
@@ -40,9 +33,8 @@ fn outcome(body: &str) -> (usize, Vec<&'static str>) {
 #[test]
 fn every_sample_event_is_understood_or_refused_as_its_name_says() {
     for (name, expected) in EVENTS {
-        let text = fs::read_to_string(folder().join(format!("{name}.json"))).unwrap();
-        let event: SqsEvent = serde_json::from_str(&text).unwrap();
-        let outcomes: Vec<_> = event.records.iter().map(|record| outcome(record.body.as_ref().unwrap())).collect();
+        let bodies = SampleEvents::of("telemetry").bodies(name);
+        let outcomes: Vec<_> = bodies.iter().map(|body| outcome(body)).collect();
         let expected: Vec<_> = expected.iter().map(|(samples, codes)| (*samples, codes.to_vec())).collect();
         assert_eq!(outcomes, expected, "{name}");
     }
@@ -50,7 +42,5 @@ fn every_sample_event_is_understood_or_refused_as_its_name_says() {
 
 #[test]
 fn no_sample_event_is_left_out() {
-    let files = fs::read_dir(folder()).unwrap().map(|entry| entry.unwrap().path());
-    let files: BTreeSet<_> = files.map(|path| path.file_stem().unwrap().to_str().unwrap().to_owned()).collect();
-    assert_eq!(files, EVENTS.iter().map(|(name, _)| (*name).to_owned()).collect());
+    SampleEvents::of("telemetry").are(EVENTS.map(|(name, _)| name));
 }

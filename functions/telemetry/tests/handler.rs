@@ -4,11 +4,13 @@
 #[path = "handler/routes.rs"]
 mod routes;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use loam_domain::{ThingName, Timestamp};
-use loam_kit::{Budget, DeadLetterQueue, Stack, eventually, now, number_of, reading, rule_event, unique_thing};
+use loam_kit::{
+    Budget, DeadLetterQueue, Stack, eventually, now, number_of, reading, register, rule_event, unique_thing,
+};
 use loam_runtime::{BatchItem, Invocation};
 use proptest::collection::vec;
 use proptest::prelude::{Just, Strategy, prop_oneof};
@@ -301,17 +303,7 @@ async fn retires_with(world: &World, rows: usize) -> (loam_things::Things, Batch
     let stack = Stack::deployed();
     let things =
         loam_things::Things::new(&stack.admin().await, stack.function("Telemetry").variable("THINGS_TABLE").unwrap());
-    let id = |digit: &str| loam_domain::CertificateId::parse(&digit.repeat(64)).unwrap();
-    let registration = loam_things::Registration {
-        certificate: id("a"),
-        ca_id: id("c"),
-        thing_type: None,
-        groups: BTreeSet::new(),
-        attributes: BTreeMap::new(),
-        initial_desired: None,
-        max_devices: None,
-    };
-    things.register(&world.thing, registration, now()).await.unwrap();
+    register(&things, &world.thing).await;
     let readings: Vec<_> =
         (0..rows).map(|at| reading("Balcony", &json!(1), world.at(i64::try_from(at).unwrap()))).collect();
     for some in readings.chunks(1_000) {

@@ -21,6 +21,7 @@ GAPS = (
     "exclusive",
     "sessions",
     "certificates",
+    "identities",
     "connections",
     "direct_message",
     "registry_resources",

@@ -1,4 +1,5 @@
-use aws_sdk_dynamodb::error::SdkError;
+use aws_sdk_dynamodb::error::{BuildError, SdkError};
+use aws_sdk_dynamodb::operation::batch_get_item::BatchGetItemError;
 use aws_sdk_dynamodb::operation::get_item::GetItemError;
 use aws_sdk_dynamodb::operation::query::QueryError;
 use loam_runtime::{Class, Failure, sdk_class};
@@ -13,6 +14,15 @@ pub enum AccessFailure {
     /// A person's memberships were not read.
     #[error("a person's memberships were not read")]
     NotListed(#[source] Box<SdkError<QueryError>>),
+    /// A thing's members were not read.
+    #[error("a thing's members were not read")]
+    MembersNotRead(#[source] Box<SdkError<BatchGetItemError>>),
+    /// Of a thing's members only some were read; asked again, there may be all of them.
+    #[error("only some of a thing's members were read")]
+    PartOfMembers,
+    /// The request for a thing's members cannot be made.
+    #[error("the request for a thing's members cannot be made")]
+    Unbuildable(#[from] BuildError),
     /// A row of the table is no membership.
     #[error("a row of memberships is none: the attribute `{attribute}` is missing or no such value")]
     BadRow {
@@ -29,7 +39,9 @@ impl Failure for AccessFailure {
         match self {
             Self::NotRead(error) => sdk_class(error),
             Self::NotListed(error) => sdk_class(error),
-            Self::BadRow { .. } => Class::Internal,
+            Self::MembersNotRead(error) => sdk_class(error),
+            Self::PartOfMembers => Class::Unavailable,
+            Self::Unbuildable(_) | Self::BadRow { .. } => Class::Internal,
             Self::Thing(error) => error.class(),
         }
     }
@@ -38,6 +50,7 @@ impl Failure for AccessFailure {
         match self {
             Self::NotRead(_) => "membership-not-read",
             Self::NotListed(_) => "memberships-not-read",
+            Self::MembersNotRead(_) | Self::PartOfMembers | Self::Unbuildable(_) => "members-not-read",
             Self::BadRow { .. } => "bad-membership-row",
             Self::Thing(error) => error.code(),
         }

@@ -3,11 +3,13 @@
 mod decide;
 mod error;
 mod guard;
+mod members;
 mod membership;
 mod store;
 
 pub use decide::{Grant, Standing};
 pub use error::AccessFailure;
 pub use guard::{Controller, Owner, Viewer};
+pub use members::Member;
 pub use membership::{Membership, Role};
 pub use store::{Access, MOST_MEMBERSHIPS};

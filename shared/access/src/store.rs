@@ -17,9 +17,9 @@ pub const MOST_MEMBERSHIPS: u16 = 1_000;
 /// Memberships and thing records, as far as it takes to say who may do what.
 #[derive(Debug, Clone)]
 pub struct Access {
-    client: aws_sdk_dynamodb::Client,
-    memberships: String,
-    things: Things,
+    pub(crate) client: aws_sdk_dynamodb::Client,
+    pub(crate) memberships: String,
+    pub(crate) things: Things,
 }
 
 impl Access {

@@ -102,6 +102,22 @@ pub struct Registration {
     pub max_devices: Option<u64>,
 }
 
+impl Registration {
+    /// A claim without type, groups, attributes, initial state and maximum.
+    #[must_use]
+    pub const fn new(certificate: CertificateId, ca_id: CertificateId) -> Self {
+        Self {
+            certificate,
+            ca_id,
+            thing_type: None,
+            groups: BTreeSet::new(),
+            attributes: BTreeMap::new(),
+            initial_desired: None,
+            max_devices: None,
+        }
+    }
+}
+
 /// A further certificate of a thing.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Addition {
@@ -188,8 +204,6 @@ pub enum Why {
     Stale,
     /// It has not described itself yet, or no certificate of it can connect: it cannot get an owner.
     NotOnboarded,
-    /// It has an owner already.
-    Paired,
     /// It has no owner.
     NotPaired,
     /// It was meant for another epoch.
@@ -213,7 +227,6 @@ impl Why {
             Self::Awaiting => "retirement-awaits-others",
             Self::Stale => "stale",
             Self::NotOnboarded => "thing-not-onboarded",
-            Self::Paired => "thing-paired",
             Self::NotPaired => "thing-not-paired",
             Self::EpochOver => "epoch-over",
             Self::Erasing => "still-erasing",

@@ -27,13 +27,9 @@ pub(crate) fn id(digit: char) -> CertificateId {
 
 pub(crate) fn claim(certificate: char) -> Intent {
     Intent::Register(Registration {
-        certificate: id(certificate),
-        ca_id: id('c'),
         thing_type: Some("soil".to_owned()),
         groups: BTreeSet::from(["balcony".to_owned()]),
-        attributes: BTreeMap::new(),
-        initial_desired: None,
-        max_devices: None,
+        ..Registration::new(id(certificate), id('c'))
     })
 }
 

@@ -1,9 +1,14 @@
 use std::collections::BTreeMap;
 
+use axum::Router;
+use axum::body::to_bytes;
+use loam_http::Call;
 use serde_json::{Value, json};
 
+use crate::{Answer, now};
+
 /// The event that API Gateway makes of a request (payload version 2, behind the JWT authorizer), for tests of an api crate
-/// that have no gateway: `loam_http::answer(router, serde_json::from_value(event)?, call)`.
+/// that have no gateway: see [`ask`].
 ///
 /// `route` is the route's key, for example `GET /v1/things/{thing}/presence`; `path` may hold a query. `groups` are the
 /// caller's. A body is sent as JSON.
@@ -24,6 +29,28 @@ pub fn api_event(route: &str, path: &str, sub: &str, groups: &[&str], body: Opti
     });
     if let (Some(body), Some(fields)) = (body, event.as_object_mut()) {
         fields.insert("body".to_owned(), body.to_string().into());
+    }
+    event
+}
+
+/// What a router answers to such an event, in this process.
+///
+/// # Panics
+/// When the event is none of API Gateway's, or the answer's body breaks off.
+pub async fn ask(router: Router, event: Value) -> Answer {
+    let call = Call { request_id: "test".to_owned(), now: now(), deadline: now().plus_millis(29_000) };
+    let event = serde_json::from_value(event).expect("an event of API Gateway");
+    let (head, body) = Box::pin(loam_http::answer(router, event, call)).await.into_parts();
+    let body = to_bytes(body, 10_000_000).await.expect("a body");
+    let body = String::from_utf8(body.to_vec()).expect("a body of text");
+    Answer { status: head.status.as_u16(), headers: head.headers, body }
+}
+
+/// The event with `If-Match`, if there is one to bring.
+#[must_use]
+pub fn with_if_match(mut event: Value, etag: Option<&str>) -> Value {
+    if let (Some(headers), Some(etag)) = (event.get_mut("headers").and_then(Value::as_object_mut), etag) {
+        headers.insert("if-match".to_owned(), etag.into());
     }
     event
 }

@@ -33,6 +33,14 @@ impl Inbox {
         Self::filtered(sdk, topic_arn, "thing", thing).await
     }
 
+    /// Subscribes a new queue to `topic_arn` as a member's mail is: for notices whose attribute `members` names `user`.
+    ///
+    /// # Panics
+    /// When the local AWS refuses.
+    pub async fn of_member(sdk: &SdkConfig, topic_arn: &str, user: &str) -> Self {
+        Self::filtered(sdk, topic_arn, "members", user).await
+    }
+
     /// Subscribes a new queue to `topic_arn`, for messages whose attribute `type` is `kind`, of whatever thing.
     ///
     /// # Panics

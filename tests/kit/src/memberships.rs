@@ -32,6 +32,18 @@ pub async fn seed_membership_since(
     put.item("epoch", number(epoch.to_string())).send().await.unwrap();
 }
 
+/// A member wants mail about the thing from now on.
+///
+/// # Panics
+/// When the local AWS refuses.
+pub async fn seed_mail(stack: &Stack, user: &str, thing: &ThingName) {
+    let table = stack.resources.get("MembershipsTable").expect("the template has a table of memberships");
+    let text = |text: &str| AttributeValue::S(text.to_owned());
+    let update = aws_sdk_dynamodb::Client::new(&stack.admin().await).update_item().table_name(table);
+    let update = update.key("user", text(user)).key("thing", text(thing.as_str())).update_expression("SET mail = :yes");
+    update.expression_attribute_values(":yes", AttributeValue::Bool(true)).send().await.unwrap();
+}
+
 /// Ends the membership, as the operator's command does.
 ///
 /// # Panics

@@ -1,6 +1,8 @@
 //! Why the program ends with an error.
 
-use loam_device::{DeviceError, IdentityError};
+use loam_device::pairing::NotSigned;
+use loam_device::{DeviceError, IdentityError, StateError};
+use loam_domain::Refusal;
 
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Failure {
@@ -8,6 +10,18 @@ pub(crate) enum Failure {
     Identity(#[from] IdentityError),
     #[error(transparent)]
     Device(#[from] DeviceError),
+    #[error(transparent)]
+    State(#[from] StateError),
+    #[error(transparent)]
+    NotSigned(#[from] NotSigned),
+    #[error("--device_name: {}", .0.detail)]
+    Name(Refusal),
+    #[error("cannot read the private key, or what is to be signed: {0}")]
+    Path(std::io::Error),
+    #[error("this machine gives no random bytes, so no code can be shown; press without --code")]
+    Random,
+    #[error("no device has run with this --state yet; give --device_name and --private")]
+    Unknown,
     #[error("cannot listen for Ctrl-C: {0}")]
     Signal(#[from] std::io::Error),
 }
@@ -18,6 +32,12 @@ impl Failure {
         match self {
             Self::Identity(error) => error.code(),
             Self::Device(error) => error.code(),
+            Self::State(error) => error.code(),
+            Self::NotSigned(error) => error.code(),
+            Self::Name(_) => "thing-name-refused",
+            Self::Path(_) => "file-unreadable",
+            Self::Random => "no-random-bytes",
+            Self::Unknown => "device-unknown",
             Self::Signal(_) => "no-signals",
         }
     }

@@ -1,15 +1,44 @@
 //! The command line.
 
 use crate::about::About;
-use clap::{Parser, ValueEnum};
+use crate::local::Local;
+use clap::{Args, Command, FromArgMatches as _, Subcommand as _, ValueEnum};
 use loam_device::soil::Rounds;
 use loam_device::{Description, Files, Identity, IdentityError, QoS};
-use std::path::PathBuf;
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-/// A simulated Loam device.
-#[derive(Debug, Parser)]
-#[command(version, rename_all = "snake_case")]
+/// What the program is to do.
+#[derive(Debug)]
+pub(crate) enum Line {
+    /// Ask something of a device on the spot.
+    Local(Local),
+    /// Be a device.
+    Run(Box<Flags>),
+}
+
+impl Line {
+    /// The command line in these words; the first is the program's name.
+    pub(crate) fn parse(words: impl Iterator<Item = OsString>) -> Result<Self, clap::Error> {
+        let matches = Self::command().try_get_matches_from(words)?;
+        if matches.subcommand_name().is_some() {
+            return Local::from_arg_matches(&matches).map(Self::Local);
+        }
+        Flags::from_arg_matches(&matches).map(|flags| Self::Run(Box::new(flags)))
+    }
+
+    /// By hand, since a derived one cannot have required flags or a subcommand.
+    fn command() -> Command {
+        let command = Command::new("loam-device").about("A simulated Loam device").version(env!("CARGO_PKG_VERSION"));
+        let command = Local::augment_subcommands(Flags::augment_args(command));
+        command.subcommand_required(false).args_conflicts_with_subcommands(true).subcommand_negates_reqs(true)
+    }
+}
+
+/// How the device runs.
+#[derive(Debug, Args)]
+#[command(rename_all = "snake_case")]
 pub(crate) struct Flags {
     /// The thing's name, which is also its MQTT client id
     #[arg(long)]
@@ -47,6 +76,12 @@ pub(crate) struct Flags {
     /// Leave without a goodbye, as by a power cut: the broker publishes the last will
     #[arg(long)]
     pub(crate) unclean: bool,
+    /// Directory for what the device remembers: its button, what it signed, the commands that it knows
+    #[arg(long)]
+    pub(crate) state: Option<PathBuf>,
+    /// Leave what is desired of the device alone, instead of reporting it
+    #[arg(long)]
+    pub(crate) disobey: bool,
     #[command(flatten)]
     pub(crate) about: About,
     /// How the log on stderr looks
@@ -67,6 +102,8 @@ pub(crate) enum Mode {
     TakeOver,
     /// Answer calls; no readings
     Invoke,
+    /// Carry out commands; no readings
+    Commands,
 }
 
 /// How the log looks.
@@ -83,6 +120,10 @@ impl Flags {
         &self.device_name
     }
 
+    pub(crate) fn private(&self) -> &Path {
+        &self.private
+    }
+
     pub(crate) fn identity(&self) -> Result<Identity, IdentityError> {
         let files =
             Files { root_ca: self.root_ca.clone(), certificate: self.cert.clone(), private_key: self.private.clone() };
@@ -97,5 +138,27 @@ impl Flags {
     pub(crate) fn rounds(&self) -> Rounds {
         let qos = if self.qos == 0 { QoS::AtMostOnce } else { QoS::AtLeastOnce };
         Rounds { interval: Duration::from_secs(self.interval), number: self.rounds, qos }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn line(text: &str) -> Result<Line, clap::Error> {
+        Line::parse(text.split(' ').map(OsString::from))
+    }
+
+    const RUN: &str = "loam-device --device_name t1 --endpoint localhost --root_ca a --cert b --private c";
+
+    #[test]
+    fn a_device_runs_or_something_is_asked_of_it_and_never_both() {
+        assert!(matches!(line(RUN).unwrap(), Line::Run(flags) if flags.thing() == "t1"));
+        for asked in ["press --state s --code", "reset --state s", "sign --state s {}"] {
+            assert!(matches!(line(&format!("loam-device {asked}")).unwrap(), Line::Local(_)), "{asked}");
+        }
+        assert!(line("loam-device sign {}").is_err(), "without a directory");
+        assert!(line(&format!("{RUN} press --state s")).is_err());
+        assert!(line("loam-device --device_name t1").is_err(), "without the other flags");
     }
 }

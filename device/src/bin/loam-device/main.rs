@@ -3,17 +3,19 @@
 mod about;
 mod failure;
 mod flags;
+mod local;
 mod logs;
 
-use clap::Parser;
 use failure::Failure;
-use flags::{Flags, Mode};
+use flags::{Flags, Line, LogFormat, Mode};
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 use loam_device::chaos::{self, Publication, Step};
+use loam_device::commands::{self, Memory};
 use loam_device::invoke::{self, Listen};
+use loam_device::pairing::{self, Button};
 use loam_device::soil::{self, Readings};
-use loam_device::{Device, DeviceError, Identity, Options, QoS, Subscription, description, topics};
+use loam_device::{Device, DeviceError, Identity, Options, QoS, State, description, desired, topics};
 use std::process::ExitCode;
 use std::time::Duration;
 use tokio::signal::unix::{SignalKind, signal};
@@ -23,12 +25,21 @@ const CHAOS_BATCH: u64 = 10;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
-    let flags = Flags::parse();
-    logs::start(flags.log_format);
-    match run(&flags).await {
+    let line = Line::parse(std::env::args_os()).unwrap_or_else(|error| error.exit());
+    let (thing, outcome) = match &line {
+        Line::Local(local) => {
+            logs::start(LogFormat::Compact);
+            (None, local::run(local).await)
+        }
+        Line::Run(flags) => {
+            logs::start(flags.log_format);
+            (Some(flags.thing()), run(flags).await)
+        }
+    };
+    match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            tracing::error!(thing.name = flags.thing(), code = error.code(), "{error}");
+            tracing::error!(thing.name = thing, code = error.code(), "{error}");
             ExitCode::FAILURE
         }
     }
@@ -37,9 +48,13 @@ async fn main() -> ExitCode {
 /// Runs the mode to its end or until somebody stops it, and says goodbye in both cases unless it was told not to.
 async fn run(flags: &Flags) -> Result<(), Failure> {
     let identity = flags.identity()?;
+    let state = flags.state.as_deref().map(State::open).transpose()?;
+    if let Some(state) = &state {
+        local::introduce(state, flags.thing(), flags.private())?;
+    }
     let device = Device::connect(&identity, Options::default())?;
     let outcome = tokio::select! {
-        outcome = act(flags, &device, &identity) => outcome,
+        outcome = act(flags, &device, &identity, state) => outcome,
         stopped = asked_to_stop() => stopped.map_err(Failure::Signal),
     };
     if flags.unclean {
@@ -61,38 +76,46 @@ async fn asked_to_stop() -> std::io::Result<()> {
     }
 }
 
-/// Joins: the first connections may be dropped while the certificate is being registered; then the device listens, says
+/// Joins: the first connections may be dropped while the certificate is being registered; then the device says
 /// what it is, and reports.
-async fn act(flags: &Flags, device: &Device, identity: &Identity) -> Result<(), Failure> {
-    let desired = device.subscribe(&topics::shadow_delta(device.thing())).await?;
+async fn act(flags: &Flags, device: &Device, identity: &Identity, state: Option<State>) -> Result<(), Failure> {
     device.deliver(&topics::shadow_update(device.thing()), soil::FIRST_MESSAGE.as_bytes(), QoS::AtLeastOnce).await?;
     if !flags.about.no_describe {
         description::tell(device, &flags.description()).await?;
     }
     tokio::select! {
-        outcome = report(flags, device, identity) => outcome.map_err(Failure::Device),
-        () = hear(device, desired) => Ok(()),
+        outcome = report(flags, device, identity, state.clone()) => outcome,
+        outcome = desired::obey(device), if !flags.disobey => outcome.map_err(Failure::Device),
+        outcome = tell(device, state), if flags.state.is_some() => outcome.map_err(Failure::Device),
     }
 }
 
-async fn report(flags: &Flags, device: &Device, identity: &Identity) -> Result<(), DeviceError> {
+/// Tells the cloud what happens at the device's buttons.
+async fn tell(device: &Device, state: Option<State>) -> Result<(), DeviceError> {
+    match state {
+        Some(state) => pairing::tell(device, &Button::of(state)).await,
+        None => Ok(()),
+    }
+}
+
+async fn report(flags: &Flags, device: &Device, identity: &Identity, state: Option<State>) -> Result<(), Failure> {
     let plan: fn(u64, usize) -> Vec<Step> = match flags.mode {
         Mode::Soil => {
-            return soil::run(device, &mut Readings::new(device.thing(), flags.seed), flags.rounds()).await;
+            return Ok(soil::run(device, &mut Readings::new(device.thing(), flags.seed), flags.rounds()).await?);
         }
         Mode::Chaos => chaos::plan,
-        Mode::Invoke => return invoke::run(device, Listen::Subscribed).await.map(drop),
+        Mode::Invoke => return Ok(invoke::run(device, Listen::Subscribed).await.map(drop)?),
+        Mode::Commands => return carry_out(device, state).await,
         Mode::Flap => |_seed, messages| chaos::again_and_again(Step::Flap, messages),
         Mode::TakeOver => |_seed, messages| chaos::again_and_again(Step::TakeOver, messages),
     };
-    disturbed(flags, device, identity, plan).await
+    Ok(disturbed(flags, device, identity, plan).await?)
 }
 
-/// Says that something is desired of the device. What, it does not say: a log is no place for it.
-async fn hear(device: &Device, mut desired: Subscription) {
-    while let Some(message) = desired.recv().await {
-        tracing::info!(thing.name = device.thing(), bytes = message.payload.len(), "another state is desired");
-    }
+async fn carry_out(device: &Device, state: Option<State>) -> Result<(), Failure> {
+    let mut memory = state.map(Memory::kept_in).transpose()?.unwrap_or_default();
+    commands::run(device, &mut memory).await;
+    Ok(())
 }
 
 /// One plan over all rounds, or for ever one plan after the other.

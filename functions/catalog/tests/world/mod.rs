@@ -1,17 +1,15 @@
 //! One test's world: things of its own, callers of its own.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use axum::Router;
-use axum::body::to_bytes;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use catalog::{Api, ApiConfig, Config, Handler, Store, routes};
-use loam_domain::{CertificateId, ThingName, Timestamp};
-use loam_http::Call;
-use loam_kit::{DeadLetterQueue, Stack, api_event, now, seed_membership, unique_thing};
+use loam_domain::{ThingName, Timestamp};
+use loam_kit::{DeadLetterQueue, Stack, api_event, ask, claim_of, now, seed_membership, unique_thing, with_if_match};
 use loam_runtime::{BatchItem, Invocation};
 use loam_things::twins::{Twin, Twins};
 use loam_things::{Registration, RetirementOrder, Things};
@@ -98,16 +96,13 @@ impl World {
 
     pub(crate) async fn register(&self, thing: &ThingName) {
         let registration = Registration {
-            certificate: certificate(thing),
-            ca_id: CertificateId::parse(&"c".repeat(64)).unwrap(),
             thing_type: Some("pot".to_owned()),
             groups: BTreeSet::from(["batch-7".to_owned()]),
-            attributes: BTreeMap::new(),
-            initial_desired: None,
-            max_devices: None,
+            ..claim_of(thing)
         };
+        let certificate = registration.certificate.clone();
         self.things.register(thing, registration, now()).await.unwrap();
-        self.things.certificate_activated(thing, &certificate(thing), now()).await.unwrap();
+        self.things.certificate_activated(thing, &certificate, now()).await.unwrap();
     }
 
     /// Delivers a batch; answers the ids of the messages that must come again, which are their places.
@@ -197,16 +192,9 @@ impl World {
             Who::Operator => ("an-operator", &["operators"]),
             Who::User(sub) => (sub, &["co-operators"]),
         };
-        let mut event = api_event(route, path, sub, groups, body);
-        if let Some(tag) = if_match {
-            event["headers"]["if-match"] = tag.into();
-        }
-        let call = Call { request_id: "test".to_owned(), now: now(), deadline: now().plus_millis(29_000) };
-        let response = loam_http::answer(self.router.clone(), serde_json::from_value(event).unwrap(), call).await;
-        let etag = response.headers().get("etag").and_then(|tag| tag.to_str().ok()).unwrap_or_default().to_owned();
-        let status = response.status().as_u16();
-        let body = to_bytes(response.into_body(), 10_000_000).await.unwrap().to_vec();
-        Answer { status, etag, body: String::from_utf8(body).unwrap() }
+        let event = api_event(route, path, sub, groups, body);
+        let answer = ask(self.router.clone(), with_if_match(event, if_match)).await;
+        Answer { status: answer.status, etag: answer.header("etag").to_owned(), body: answer.body }
     }
 
     /// The list of things, for `who`.
@@ -222,15 +210,6 @@ impl World {
         let path = format!("/v1/things/{}", self.thing);
         self.ask_if(who, "PATCH /v1/things/{thing}", &path, Some(body), if_match).await
     }
-}
-
-/// A certificate that no other thing has.
-fn certificate(thing: &ThingName) -> CertificateId {
-    let hash = |seed: u64| {
-        thing.as_str().bytes().fold(seed, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(1_099_511_628_211))
-    };
-    let text: String = (1..=4).map(|seed| format!("{:016x}", hash(seed * 7_919))).collect();
-    CertificateId::parse(&text).unwrap()
 }
 
 /// The queue's message of a shadow's new state.

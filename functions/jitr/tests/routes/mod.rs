@@ -2,10 +2,8 @@
 
 use aws_sdk_iot::types::CertificateStatus;
 use axum::Router;
-use axum::body::to_bytes;
 use jitr::{ApiConfig, api};
-use loam_http::Call;
-use loam_kit::{Stack, api_event, eventually, now, unique_thing};
+use loam_kit::{Stack, api_event, eventually, unique_thing, with_if_match};
 use loam_things::LifeCycle;
 use serde_json::{Value, json};
 
@@ -46,17 +44,10 @@ async fn ask_as(
     if_match: Option<&str>,
     body: Option<&Value>,
 ) -> Answer {
-    let mut event = api_event(&format!("{method} {path}"), path, "anna", groups, body);
-    if let Some(tag) = if_match {
-        event["headers"]["if-match"] = json!(tag);
-    }
-    let now = now();
-    let call = Call { request_id: "test".to_owned(), now, deadline: now.plus_millis(29_000) };
-    let response = loam_http::answer(router.clone(), serde_json::from_value(event).unwrap(), call).await;
-    let status = response.status().as_u16();
-    let etag = response.headers().get("etag").map(|tag| tag.to_str().unwrap().to_owned());
-    let bytes = to_bytes(response.into_body(), 1_000_000).await.unwrap();
-    Answer { status, etag, body: serde_json::from_slice(&bytes).unwrap_or_default() }
+    let event = api_event(&format!("{method} {path}"), path, "anna", groups, body);
+    let answer = loam_kit::ask(router.clone(), with_if_match(event, if_match)).await;
+    let etag = answer.headers.get("etag").map(|tag| tag.to_str().unwrap().to_owned());
+    Answer { status: answer.status, etag, body: answer.json() }
 }
 
 #[tokio::test]

@@ -1,10 +1,8 @@
 //! The HTTP routes, under the function's own role.
 
-use axum::body::to_bytes;
 use axum::http::StatusCode;
 use loam_domain::CertificateId;
-use loam_http::Call;
-use loam_kit::{Stack, api_event, now};
+use loam_kit::{Stack, api_event, ask, with_if_match};
 use onboarding::{Api, ApiConfig, routes};
 use serde_json::{Value, json};
 
@@ -30,18 +28,10 @@ impl Caller {
     }
 
     async fn send(&self, route: &str, path: &str, if_match: Option<&str>) -> Answer {
-        let mut event = api_event(route, path, self.sub, self.groups, None);
-        if let Some(tag) = if_match {
-            event["headers"] = json!({"if-match": tag});
-        }
-        let call = Call { request_id: "test".to_owned(), now: now(), deadline: now().plus_millis(29_000) };
-        let router = routes().with_state(self.api.clone()).into();
-        let event = serde_json::from_value(event).unwrap();
-        let answer = Box::pin(loam_http::answer(router, event, call)).await;
-        let tag = answer.headers().get("etag").map(|tag| tag.to_str().unwrap().to_owned());
-        let status = answer.status();
-        let body = to_bytes(answer.into_body(), 1_000_000).await.unwrap();
-        (status, tag, serde_json::from_slice(&body).unwrap())
+        let event = with_if_match(api_event(route, path, self.sub, self.groups, None), if_match);
+        let answer = ask(routes().with_state(self.api.clone()).into(), event).await;
+        let tag = answer.headers.get("etag").map(|tag| tag.to_str().unwrap().to_owned());
+        (StatusCode::from_u16(answer.status).unwrap(), tag, answer.json())
     }
 
     async fn retire(&self, thing: &str, if_match: Option<&str>) -> Answer {

@@ -12,14 +12,13 @@ use loam_things::{LifeCycle, ThingRecord};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::refusals::{locked, refused};
+use super::refusals::refused;
 use super::{Api, id_for, person};
-use crate::PairingFailure;
 use crate::begin::{Begun, Known, begun};
 use crate::chance::random;
 use crate::claim::Claim;
-use crate::desk::{Counted, Counter};
 use crate::device_key::Algorithm;
+use crate::store::{Saved, StoreFailure};
 use crate::tenancy::Why;
 use crate::token::ShareId;
 
@@ -116,15 +115,14 @@ impl Api {
         };
         let known = self.known(thing).await?;
         let came = begun(thing, known.as_ref(), user, code.as_ref(), *now);
-        if let Some((person, at_thing)) = counted.filter(|_| came.was_admitted()) {
-            self.keeper.give_back(&Counter::Person(user), &person).await?;
-            self.keeper.give_back(&Counter::Thing(thing), &at_thing).await?;
+        if let Some(both) = counted.filter(|_| came.was_admitted()) {
+            self.given_back(user, thing, &both).await?;
         }
         match came {
             Begun::Challenge { epoch, .. } => {
                 let claim = Claim::begun(thing.clone(), user.clone(), epoch, Challenge::new(random()?), *now);
-                let claim = self.keeper.put_claim(id, claim, *now).await?;
-                Ok((StatusCode::CREATED, Json(shown(id, &claim))))
+                let (id, claim) = self.begun_claim(id, claim, *now).await?;
+                Ok((StatusCode::CREATED, Json(shown(&id, &claim))))
             }
             Begun::NoSuchThing => {
                 if code.is_some() {
@@ -138,20 +136,32 @@ impl Api {
         }
     }
 
-    /// Counts the attempt, of the person and at the thing, be it that there is none of this name: who tries a name learns
-    /// nothing from what trying costs.
-    async fn counted(&self, user: &UserId, thing: &ThingName, now: Timestamp) -> Result<(Counted, Counted), Problem> {
-        let person = self.keeper.count(&Counter::Person(user), now).await?.map_err(|until| locked(until, now))?;
-        // Told like a wrong code: that others tried this name is nobody's business.
-        let at_thing = self.keeper.count(&Counter::Thing(thing), now).await?;
-        Ok((person, at_thing.map_err(|_| Problem::no_such_thing())?))
+    /// Keeps a claim. One of this id that can still be answered is that of the same request, whose first answer was lost.
+    async fn begun_claim(&self, id: &ShareId, claim: Claim, now: Timestamp) -> Result<(ShareId, Claim), Problem> {
+        if self.store.begin_claim(id, &claim).await? == Saved::Yes {
+            return Ok((id.clone(), claim));
+        }
+        let known = self.store.claim(&claim.user, id, now).await?;
+        if let Some(known) = known.filter(|known| now < known.expires_at && known.epoch == claim.epoch) {
+            return Ok((id.clone(), known));
+        }
+        // The key was used for a claim whose time is over.
+        let id = id_for(None)?;
+        self.store.begin_claim(&id, &claim).await?;
+        Ok((id, claim))
     }
 
-    /// What is known of a thing: always the same reads, whatever each of them finds.
-    async fn known(&self, thing: &ThingName) -> Result<Option<Known>, PairingFailure> {
-        let (known, keys) = tokio::join!(self.keeper.load(thing), self.keeper.keys_to(thing));
-        let (known, (window, printed)) = (known?, keys?);
-        Ok(known.map(|known| Known { onboarded: is_onboarded(&known.record), tenancy: known.tenancy, window, printed }))
+    /// What is known of a thing: always the same four reads, whatever each of them finds.
+    async fn known(&self, thing: &ThingName) -> Result<Option<Known>, StoreFailure> {
+        let store = &self.store;
+        let (known, window, printed) = tokio::join!(store.known(thing), store.window(thing), store.printed_code(thing));
+        let (known, window, printed) = (known?, window?, printed?);
+        Ok(known.filter(|known| !known.record.is_retiring()).map(|known| Known {
+            onboarded: is_onboarded(&known.record),
+            tenancy: known.tenancy,
+            window,
+            printed: printed.map(|printed| printed.hash),
+        }))
     }
 }
 

@@ -11,8 +11,8 @@ use super::{Api, person};
 use crate::claim::{Claim, ClaimState};
 use crate::token::ShareId;
 
-/// How long a claim is shown after its time, in milliseconds: a day.
-const SHOWN_MILLIS: i64 = 86_400_000;
+/// The most claims that are shown.
+const MOST_SHOWN: usize = 500;
 
 /// A claim of the last day.
 #[derive(Debug, Clone, Serialize, ToSchema)]
@@ -41,10 +41,9 @@ pub(super) async fn list(
     call: Call,
     Params(NoParams {}): Params<NoParams>,
 ) -> Result<Json<Page<ClaimView>>, Problem> {
-    let mut claims = api.keeper.claims(&person(&caller)?).await?;
-    claims.retain(|(_, claim)| call.now.millis_since(claim.expires_at) < SHOWN_MILLIS);
-    claims.sort_by_key(|(_, claim)| std::cmp::Reverse(claim.expires_at));
-    let items = claims.iter().map(|(id, claim)| shown(id, claim, call.now)).collect();
+    let mut claims = api.store.claims(&person(&caller)?, call.now).await?;
+    claims.sort_by_key(|known| std::cmp::Reverse(known.claim.expires_at));
+    let items = claims.iter().take(MOST_SHOWN).map(|known| shown(&known.id, &known.claim, call.now)).collect();
     Ok(Json(Page { items, cursor: None }))
 }
 

@@ -13,6 +13,7 @@ use super::Api;
 use super::begin::code_in;
 use crate::chance::random;
 use crate::code_hash::{CodeHash, SALT_BYTES};
+use crate::store::PrintedCode;
 
 /// What is printed on a device.
 #[derive(Clone, Deserialize, ToSchema)]
@@ -50,10 +51,11 @@ pub(super) async fn put(
         None => ClaimCode::from_random(random()?),
     };
     let hash = CodeHash::new(&thing, &code, random::<SALT_BYTES>()?);
-    api.keeper.put_code(&thing, hash, &caller.sub, call.now).await?;
+    let printed = PrintedCode { hash, set_at: call.now, by: caller.sub };
+    api.store.put_printed_code(&thing, &printed).await?;
     // Looked at after the write: whoever erases the thing's rows has either seen this one, or is seen here.
-    if api.things.get(&thing).await?.is_some_and(|record| record.is_retiring()) {
-        api.keeper.delete_code(&thing).await?;
+    if api.store.things().get(&thing).await?.is_some_and(|record| record.is_retiring()) {
+        api.store.delete_printed_code(&thing).await?;
         return Err(Problem::conflict("thing-retires", "the thing is retired, or on its way there; nobody can own it"));
     }
     match given {
@@ -71,6 +73,6 @@ pub(super) async fn delete(
     ThingPath(thing): ThingPath,
     Params(NoParams {}): Params<NoParams>,
 ) -> Result<StatusCode, Problem> {
-    api.keeper.delete_code(&thing).await?;
+    api.store.delete_printed_code(&thing).await?;
     Ok(StatusCode::NO_CONTENT)
 }

@@ -11,11 +11,12 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use super::refusals::refused;
+use super::settle::meaning;
 use super::{Api, person};
-use crate::claim::{Answered, Claim, ClaimState, Proof};
+use crate::claim::{Answered, Claim, Proof};
 use crate::device_key::Algorithm;
-use crate::keeper::{Written, wait_after};
 use crate::registry::{Known, newest_first};
+use crate::store::{Written, wait_after};
 use crate::tenancy::{Intent, Outcome, Tenancy, Transition, Why, next};
 use crate::token::ShareId;
 
@@ -98,8 +99,8 @@ impl Api {
     async fn confirm(&self, user: &UserId, id: &ShareId, answer: &Answer, now: Timestamp) -> Result<Owned, Problem> {
         let (mut tries, mut proven) = (0, false);
         loop {
-            let claim = self.keeper.claim(user, id).await?.ok_or_else(no_such_pairing)?;
-            let known = self.keeper.load(&claim.thing).await?;
+            let claim = self.store.claim(user, id, now).await?.ok_or_else(no_such_pairing)?;
+            let known = self.store.known(&claim.thing).await?.filter(|known| !known.record.is_retiring());
             if let Err(why) = claim.may_be_answered(user, now) {
                 return again(why, &claim, known.map(|known| known.tenancy));
             }
@@ -115,13 +116,13 @@ impl Api {
                 self.has_place(user, &claim.thing).await?;
                 proven = true;
             }
-            let confirmed = self.keeper.claim_ends(id, &claim, ClaimState::Confirmed)?;
-            match self.keeper.write(&known, &change, &[confirmed], now).await? {
+            let confirmed = self.store.confirmed_claim(id, &claim)?;
+            match self.store.write(&known, &change, &[confirmed], now).await? {
                 Written::Yes => {
                     metrics::counter!("Paired").increment(1);
                     return Ok(owned(&claim.thing, &change.tenancy));
                 }
-                Written::Refused(why) => return Err(refused(why)),
+                Written::Refused(why) => return Err(refused(meaning(why))),
                 Written::Lost => tries = wait_after(tries).await?,
             }
         }
@@ -137,7 +138,7 @@ impl Api {
         if self.proof(record, claim, answer).await? == Proof::Good {
             return Ok(());
         }
-        self.keeper.burn(id, claim).await?;
+        self.store.burn_claim(id, claim).await?;
         metrics::counter!("NotSigned").increment(1);
         let detail = "no key of this thing signed this challenge, so it is burnt; ask for another";
         Err(Problem::forbidden("not-signed-by-the-device", detail))

@@ -5,18 +5,18 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
 use loam_access::{Grant, Owner};
-use loam_domain::{Timestamp, UserId};
+use loam_domain::{ThingName, Timestamp, UserId};
 use loam_http::{Body, Call, Caller, Creation, Mistake, NoParams, Params, Problem, Segments, ThingPath};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::confirm::IdPath;
 use super::refusals::refused;
+use super::settle::Settled;
 use super::{Api, id_for, person};
 use crate::chance::random;
-use crate::desk::Kind;
-use crate::keeper::Settled;
 use crate::people::{Guest, Role};
+use crate::store::{Pointer, ShareKind, StoreFailure};
 use crate::tenancy::{Intent, SHARE_MILLIS, Why};
 use crate::token::{ShareId, TOKEN_BYTES, Token};
 
@@ -95,10 +95,10 @@ pub(super) async fn accept(
     let none = || refused(Why::NoInvitation);
     let user = person(&caller)?;
     let (id, token) = (ShareId::parse(&path.id).ok_or_else(none)?, Token::parse(&body.token).ok_or_else(none)?);
-    let thing = api.keeper.place_of(&id, Kind::Invitation).await?.ok_or_else(none)?;
+    let thing = api.place_of(&id, ShareKind::Invitation, call.now).await?.ok_or_else(none)?;
     api.has_place(&user, &thing).await?;
     let intent = Intent::Accept { user: user.clone(), id, token: token.hash() };
-    match api.keeper.settle(&thing, &intent, &[], call.now).await? {
+    match api.settle(&thing, &intent, &[], call.now).await? {
         Settled::Done(tenancy) | Settled::Already(tenancy) => {
             let role = tenancy.role_of(&user).ok_or_else(none)?;
             Ok(Json(Joined { thing: thing.to_string(), role: role.as_str() }))
@@ -120,8 +120,8 @@ pub(super) async fn revoke(
 ) -> Result<StatusCode, Problem> {
     let none = || refused(Why::NoInvitation);
     let id = ShareId::parse(&path.id).ok_or_else(none)?;
-    let thing = api.keeper.place_of(&id, Kind::Invitation).await?.ok_or_else(none)?;
-    match api.keeper.settle(&thing, &Intent::Revoke { by: person(&caller)?, id }, &[], call.now).await? {
+    let thing = api.place_of(&id, ShareKind::Invitation, call.now).await?.ok_or_else(none)?;
+    match api.settle(&thing, &Intent::Revoke { by: person(&caller)?, id }, &[], call.now).await? {
         Settled::Done(_) | Settled::Already(_) => Ok(StatusCode::NO_CONTENT),
         // Who has nothing to do with the thing hears of no invitation.
         Settled::Refused(Why::Gone | Why::NotAMember) => Err(none()),
@@ -130,6 +130,17 @@ pub(super) async fn revoke(
 }
 
 impl Api {
+    /// Which thing an id belongs to, if it is one of this kind.
+    pub(super) async fn place_of(
+        &self,
+        id: &ShareId,
+        kind: ShareKind,
+        now: Timestamp,
+    ) -> Result<Option<ThingName>, StoreFailure> {
+        let pointer = self.store.pointer(id, now).await?;
+        Ok(pointer.filter(|pointer| pointer.kind == kind).map(|pointer| pointer.thing))
+    }
+
     async fn invite(
         &self,
         grant: &Grant,
@@ -139,9 +150,10 @@ impl Api {
     ) -> Result<(StatusCode, Json<InvitationMade>), Problem> {
         let by = person(&grant.caller)?;
         let token = Token::new(random::<TOKEN_BYTES>()?);
-        let place = self.keeper.place(&id, Kind::Invitation, grant.thing(), now)?;
+        let place = Pointer { thing: grant.thing().clone(), kind: ShareKind::Invitation };
+        let place = self.store.new_pointer(&id, &place, now.plus_millis(SHARE_MILLIS))?;
         let intent = Intent::Invite { by, id: id.clone(), token: token.hash(), guest };
-        let tenancy = match self.keeper.settle(grant.thing(), &intent, &[place], now).await? {
+        let tenancy = match self.settle(grant.thing(), &intent, &[place], now).await? {
             Settled::Done(tenancy) | Settled::Already(tenancy) => tenancy,
             Settled::Refused(why) => return Err(refused_to(grant, why)),
         };

@@ -9,8 +9,8 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::refusals::refused;
+use super::settle::Settled;
 use super::{Api, person};
-use crate::keeper::Settled;
 use crate::mailbox::Subscribed;
 use crate::tenancy::Intent;
 
@@ -47,7 +47,7 @@ pub(super) async fn put(
 ) -> Result<Json<MailView>, Problem> {
     let by = person(&grant.caller)?;
     let confirmed = if wanted { Some(api.subscribed(&by, &address).await?) } else { None };
-    match api.keeper.settle(grant.thing(), &Intent::Mail { by, wanted }, &[], call.now).await? {
+    match api.settle(grant.thing(), &Intent::Mail { by, wanted }, &[], call.now).await? {
         Settled::Done(_) | Settled::Already(_) => Ok(Json(MailView { wanted, confirmed })),
         Settled::Refused(_) if grant.caller.is_operator() => {
             let detail = "notices go to members; the stack's own mailbox gets all of them";

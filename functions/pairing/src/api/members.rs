@@ -10,8 +10,8 @@ use utoipa::{IntoParams, ToSchema};
 
 use super::invitations::{refused_to, user_in};
 use super::refusals::refused;
+use super::settle::Settled;
 use super::{Api, person};
-use crate::keeper::Settled;
 use crate::people::{Role, UserId};
 use crate::tenancy::{Intent, Tenancy, Why};
 
@@ -88,7 +88,7 @@ pub(super) async fn list(
     Params(NoParams {}): Params<NoParams>,
 ) -> Result<Json<Members>, Problem> {
     let user = person(&grant.caller)?;
-    let known = api.keeper.load(grant.thing()).await?.ok_or_else(Problem::no_such_thing)?;
+    let known = api.store.known(grant.thing()).await?.ok_or_else(Problem::no_such_thing)?;
     let tenancy = known.tenancy;
     if !grant.caller.is_operator() && tenancy.role_of(&user).is_none() {
         // Their membership ended between the two reads.
@@ -118,7 +118,7 @@ pub(super) async fn remove(
 ) -> Result<StatusCode, Problem> {
     let user = user_in(&path.user)?;
     let intent = Intent::Remove { by: person(&grant.caller)?, user };
-    match api.keeper.settle(grant.thing(), &intent, &[], call.now).await? {
+    match api.settle(grant.thing(), &intent, &[], call.now).await? {
         Settled::Done(_) | Settled::Already(_) => Ok(StatusCode::NO_CONTENT),
         Settled::Refused(why @ Why::NotAMember) => Err(refused_to(&grant, why)),
         Settled::Refused(why) => Err(refused(why)),

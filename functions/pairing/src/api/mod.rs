@@ -1,5 +1,6 @@
 //! The HTTP routes.
 
+mod attempts;
 mod begin;
 mod claims;
 mod codes;
@@ -8,6 +9,7 @@ mod invitations;
 mod mail;
 mod members;
 mod refusals;
+mod settle;
 mod transfers;
 mod unpair;
 
@@ -23,9 +25,9 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use crate::chance::random;
-use crate::keeper::Keeper;
 use crate::mailbox::Mailboxes;
 use crate::registry::Registry;
+use crate::store::{Store, Tables};
 use crate::token::ShareId;
 use crate::{ApiConfig, PairingFailure};
 
@@ -33,8 +35,7 @@ use crate::{ApiConfig, PairingFailure};
 #[derive(Debug, Clone)]
 pub struct Api {
     access: Access,
-    things: Things,
-    keeper: Keeper,
+    store: Store,
     registry: Registry,
     mailboxes: Mailboxes,
     idempotency: Arc<Idempotency>,
@@ -44,15 +45,15 @@ impl Api {
     /// The routes' clients.
     #[must_use]
     pub fn new(sdk: &SdkConfig, config: ApiConfig) -> Self {
-        let things = Things::new(sdk, config.things_table);
-        let memberships = config.memberships_table;
+        let ApiConfig { pairings_table, memberships_table, things_table, http_table, alerts_topic } = config;
+        let things = Things::new(sdk, things_table.clone());
+        let tables = Tables { pairings: pairings_table, memberships: memberships_table.clone(), things: things_table };
         Self {
-            access: Access::new(sdk, memberships.clone(), things.clone()),
-            keeper: Keeper::new(sdk, config.pairings_table, memberships, things.clone()),
-            things,
+            access: Access::new(sdk, memberships_table, things),
+            store: Store::new(sdk, tables),
             registry: Registry::new(sdk),
-            mailboxes: Mailboxes::new(sdk, config.alerts_topic),
-            idempotency: Arc::new(Idempotency::new(sdk, config.http_table)),
+            mailboxes: Mailboxes::new(sdk, alerts_topic),
+            idempotency: Arc::new(Idempotency::new(sdk, http_table)),
         }
     }
 

@@ -13,11 +13,11 @@ use utoipa::ToSchema;
 use super::confirm::{IdPath, Owned, owned};
 use super::invitations::{Secret, refused_to};
 use super::refusals::refused;
+use super::settle::Settled;
 use super::unpair::{Ending, ending};
 use super::{Api, id_for, person};
 use crate::chance::random;
-use crate::desk::Kind;
-use crate::keeper::Settled;
+use crate::store::{Pointer, ShareKind};
 use crate::tenancy::{Intent, SHARE_MILLIS, Standing, Why};
 use crate::token::{ShareId, TOKEN_BYTES, Token};
 
@@ -70,10 +70,10 @@ pub(super) async fn accept(
     let none = || refused(Why::NoOffer);
     let user = person(&caller)?;
     let (id, token) = (ShareId::parse(&path.id).ok_or_else(none)?, Token::parse(&body.token).ok_or_else(none)?);
-    let thing = api.keeper.place_of(&id, Kind::Offer).await?.ok_or_else(none)?;
+    let thing = api.place_of(&id, ShareKind::Offer, call.now).await?.ok_or_else(none)?;
     api.has_place(&user, &thing).await?;
     let intent = Intent::TakeOver { user, id, token: token.hash() };
-    match api.keeper.settle(&thing, &intent, &[], call.now).await? {
+    match api.settle(&thing, &intent, &[], call.now).await? {
         Settled::Already(tenancy) if tenancy.standing == Standing::Paired => {
             Ok(Json(owned(&thing, &tenancy)).into_response())
         }
@@ -95,8 +95,8 @@ pub(super) async fn withdraw(
 ) -> Result<StatusCode, Problem> {
     let none = || refused(Why::NoOffer);
     let id = ShareId::parse(&path.id).ok_or_else(none)?;
-    let thing = api.keeper.place_of(&id, Kind::Offer).await?.ok_or_else(none)?;
-    match api.keeper.settle(&thing, &Intent::Withdraw { by: person(&caller)?, id }, &[], call.now).await? {
+    let thing = api.place_of(&id, ShareKind::Offer, call.now).await?.ok_or_else(none)?;
+    match api.settle(&thing, &Intent::Withdraw { by: person(&caller)?, id }, &[], call.now).await? {
         Settled::Done(_) | Settled::Already(_) => Ok(StatusCode::NO_CONTENT),
         Settled::Refused(Why::Gone | Why::NotAMember) => Err(none()),
         Settled::Refused(why) => Err(refused(why)),
@@ -112,9 +112,10 @@ impl Api {
     ) -> Result<(StatusCode, Json<OfferMade>), Problem> {
         let by = person(&grant.caller)?;
         let token = Token::new(random::<TOKEN_BYTES>()?);
-        let place = self.keeper.place(&id, Kind::Offer, grant.thing(), now)?;
+        let place = Pointer { thing: grant.thing().clone(), kind: ShareKind::Offer };
+        let place = self.store.new_pointer(&id, &place, now.plus_millis(SHARE_MILLIS))?;
         let intent = Intent::Offer { by, id: id.clone(), token: token.hash() };
-        let tenancy = match self.keeper.settle(grant.thing(), &intent, &[place], now).await? {
+        let tenancy = match self.settle(grant.thing(), &intent, &[place], now).await? {
             Settled::Done(tenancy) | Settled::Already(tenancy) => tenancy,
             Settled::Refused(why) => return Err(refused_to(grant, why)),
         };

@@ -10,8 +10,8 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::refusals::refused;
+use super::settle::Settled;
 use super::{Api, person};
-use crate::keeper::Settled;
 use crate::tenancy::{Actor, Intent, Standing, Tenancy, Why};
 
 /// A thing between two owners.
@@ -39,7 +39,7 @@ pub(super) async fn unpair(
     Params(NoParams {}): Params<NoParams>,
 ) -> Result<Response, Problem> {
     let by = if caller.is_operator() { Actor::Operator } else { Actor::User(person(&caller)?) };
-    match api.keeper.settle(&thing, &Intent::Unpair { by }, &[], call.now).await? {
+    match api.settle(&thing, &Intent::Unpair { by }, &[], call.now).await? {
         Settled::Done(tenancy) => {
             metrics::counter!("Unpaired").increment(1);
             Ok(ending(&thing, &tenancy))

@@ -125,6 +125,16 @@ pub enum MembershipWrite {
     },
 }
 
+impl MembershipWrite {
+    /// Whose row it is.
+    #[must_use]
+    pub const fn user(&self) -> &UserId {
+        match self {
+            Self::Put { user, .. } | Self::Delete { user } => user,
+        }
+    }
+}
+
 impl Change {
     /// What of the memberships this change writes: at most [`crate::tenancy::MOST_MEMBERS`] rows.
     #[must_use]

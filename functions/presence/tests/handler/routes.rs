@@ -1,7 +1,6 @@
 //! The HTTP routes, without the gateway in front.
 
-use loam_http::Call;
-use loam_kit::{Stack, api_event, now, seed_membership, seed_membership_since, unique_thing};
+use loam_kit::{Stack, api_event, ask, now, seed_membership, seed_membership_since, unique_thing};
 use presence::{Api, ApiConfig};
 use serde_json::{Value, json};
 
@@ -25,12 +24,8 @@ async fn get_as(world: &World, path: &str, sub: &str, groups: &[&str]) -> (u16, 
     let (bare, _) = path.split_once('?').unwrap_or((path, ""));
     let route = format!("GET /v1/things/{{thing}}/{bare}");
     let event = api_event(&route, &format!("/v1/things/{}/{path}", world.thing), sub, groups, None);
-    let call = Call { request_id: "test".to_owned(), now: now(), deadline: now().plus_millis(29_000) };
-    let router = presence::routes().with_state(api);
-    let answer = loam_http::answer(router.into(), serde_json::from_value(event).unwrap(), call).await;
-    let status = answer.status().as_u16();
-    let body = axum::body::to_bytes(answer.into_body(), 1 << 20).await.unwrap();
-    (status, serde_json::from_slice(&body).unwrap())
+    let answer = ask(presence::routes().with_state(api).into(), event).await;
+    (answer.status, answer.json())
 }
 
 #[tokio::test]

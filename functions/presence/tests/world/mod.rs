@@ -3,10 +3,10 @@
 use aws_sdk_iotdataplane::primitives::Blob;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use loam_domain::{CertificateId, EventType, ThingName, Timestamp};
-use loam_kit::{DeadLetterQueue, Stack, now, unique_thing};
+use loam_domain::{EventType, ThingName, Timestamp};
+use loam_kit::{DeadLetterQueue, Stack, now, register_active, unique_thing};
 use loam_runtime::{BatchItem, Invocation};
-use loam_things::{Registration, RetirementOrder, Things};
+use loam_things::{RetirementOrder, Things};
 use presence::{Config, Handler, Known, PresenceFailure, Store};
 use serde_json::{Value, json};
 
@@ -57,21 +57,7 @@ impl World {
     }
 
     pub(crate) async fn register(&self) {
-        let id = |first: &str| CertificateId::parse(&format!("{first}{}", "0".repeat(64))[..64]).unwrap();
-        let name = self.thing.as_str();
-        let digits: String = name.bytes().rev().take(16).map(|byte| format!("{byte:02x}")).collect();
-        let registration = Registration {
-            certificate: id(&digits),
-            ca_id: id("ca"),
-            thing_type: None,
-            groups: [].into(),
-            attributes: [].into(),
-            initial_desired: None,
-            max_devices: None,
-        };
-        let certificate = registration.certificate.clone();
-        self.things.register(&self.thing, registration, now()).await.unwrap();
-        self.things.certificate_activated(&self.thing, &certificate, now()).await.unwrap();
+        register_active(&self.things, &self.thing).await;
     }
 
     /// AWS IoT's event that a connection began, `seconds` after the test's start.

@@ -5,12 +5,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use aws_config::SdkConfig;
 use aws_sdk_dynamodb::types::AttributeValue;
 use axum::Router;
-use axum::body::to_bytes;
-use loam_domain::{CertificateId, Readings, ThingName, Timestamp};
-use loam_http::Call;
-use loam_kit::{Inbox, Stack, api_event, now, reading, unique_thing};
+use loam_access::Access;
+use loam_domain::{Readings, ThingName, Timestamp};
+use loam_kit::{Inbox, Stack, api_event, ask, now, reading, register, unique_thing, with_if_match};
 use loam_things::twins::{Notes, RecordView, Twin};
-use loam_things::{LifeCycle, Registration, Things};
+use loam_things::{LifeCycle, Things};
 use serde_json::{Value, json};
 use soil_alerts::smart::{Alerts, NearestRules, StateStore};
 use soil_alerts::{ApiConfig, Notices, api};
@@ -21,8 +20,8 @@ pub(crate) struct World {
     pub(crate) inbox: Inbox,
     pub(crate) began: Timestamp,
     router: Router,
-    admin: SdkConfig,
-    stack: Stack,
+    pub(crate) admin: SdkConfig,
+    pub(crate) stack: Stack,
 }
 
 /// What a route answered.
@@ -64,22 +63,8 @@ impl World {
             stack,
             thing,
         };
-        world.register().await;
+        register(&Things::new(&world.admin, world.table("ThingsTable")), &world.thing).await;
         world
-    }
-
-    async fn register(&self) {
-        let registration = Registration {
-            certificate: CertificateId::parse(&"a".repeat(64)).unwrap(),
-            ca_id: CertificateId::parse(&"c".repeat(64)).unwrap(),
-            thing_type: None,
-            groups: BTreeSet::new(),
-            attributes: BTreeMap::new(),
-            initial_desired: None,
-            max_devices: None,
-        };
-        let things = Things::new(&self.admin, self.table("ThingsTable"));
-        things.register(&self.thing, registration, now()).await.unwrap();
     }
 
     fn table(&self, logical: &str) -> String {
@@ -149,16 +134,10 @@ impl World {
             Who::Operator => ("an-operator", &["operators"]),
             Who::User(sub) => (sub, &["co-operators"]),
         };
-        let mut event = api_event(&format!("{method} /v1/test"), path, sub, groups, body);
-        if let Some(tag) = if_match {
-            event["headers"]["if-match"] = tag.into();
-        }
-        let call = Call { request_id: "test".to_owned(), now: now(), deadline: now().plus_millis(29_000) };
-        let response = loam_http::answer(self.router.clone(), serde_json::from_value(event).unwrap(), call).await;
-        let etag = response.headers().get("etag").and_then(|tag| tag.to_str().ok()).unwrap_or_default().to_owned();
-        let status = response.status().as_u16();
-        let text = String::from_utf8(to_bytes(response.into_body(), 1 << 20).await.unwrap().to_vec()).unwrap();
-        Answer { status, etag, body: serde_json::from_str(&text).unwrap_or_default(), text }
+        let event = api_event(&format!("{method} /v1/test"), path, sub, groups, body);
+        let answer = ask(self.router.clone(), with_if_match(event, if_match)).await;
+        let (etag, body) = (answer.header("etag").to_owned(), answer.json());
+        Answer { status: answer.status, etag, body, text: answer.body }
     }
 
     pub(crate) async fn alerts(&self, who: Who<'_>, query: &str) -> Answer {
@@ -192,5 +171,6 @@ async fn alerts_of(stack: &Stack) -> Alerts {
     let client = aws_sdk_dynamodb::Client::new(&sdk);
     let states = StateStore::new(client.clone(), variable("ALERT_STATES_TABLE"));
     let rules = NearestRules::new(client, variable("ALERT_RULES_TABLE"), variable("TWINS_TABLE"));
-    Alerts::new(states, rules, Notices::new(aws_sdk_sns::Client::new(&sdk), variable("alert_sns")), 35.0)
+    let access = Access::new(&sdk, variable("MEMBERSHIPS_TABLE"), Things::new(&sdk, variable("THINGS_TABLE")));
+    Alerts::new(states, rules, Notices::new(aws_sdk_sns::Client::new(&sdk), access, variable("alert_sns")), 35.0)
 }

@@ -3,10 +3,9 @@
 use std::collections::BTreeMap;
 
 use axum::Router;
-use loam_domain::{CertificateId, ThingName, Timestamp};
-use loam_http::Call;
-use loam_kit::{Stack, api_event, now, reading, seed_membership, seed_membership_since, unique_thing};
-use loam_things::{Registration, Things};
+use loam_domain::Timestamp;
+use loam_kit::{Stack, api_event, ask, now, reading, register, seed_membership, seed_membership_since, unique_thing};
+use loam_things::Things;
 use proptest::collection::vec;
 use proptest::prelude::{Strategy, any};
 use proptest::strategy::ValueTree as _;
@@ -49,11 +48,8 @@ impl Routes {
         let (bare, _) = path.split_once('?').unwrap_or((path, ""));
         let route = format!("GET /v1/things/{{thing}}/{bare}");
         let event = api_event(&route, &format!("/v1/things/{}/{path}", self.world.thing), sub, groups, None);
-        let call = Call { request_id: "test".to_owned(), now: now(), deadline: now().plus_millis(29_000) };
-        let answer = loam_http::answer(self.router.clone(), serde_json::from_value(event).unwrap(), call).await;
-        let status = answer.status().as_u16();
-        let body = axum::body::to_bytes(answer.into_body(), 1 << 22).await.unwrap();
-        (status, serde_json::from_slice(&body).unwrap())
+        let answer = ask(self.router.clone(), event).await;
+        (answer.status, answer.json())
     }
 
     /// The items of a good answer.
@@ -110,20 +106,6 @@ impl Routes {
 }
 
 const DAY: i64 = 24 * HOUR_MILLIS;
-
-async fn register(things: &Things, thing: &ThingName) {
-    let name: String = thing.as_str().bytes().rev().map(|byte| format!("{byte:02x}")).collect();
-    let registration = Registration {
-        certificate: CertificateId::parse(&format!("{name:0<64}")[..64]).unwrap(),
-        ca_id: CertificateId::parse(&"c".repeat(64)).unwrap(),
-        thing_type: None,
-        groups: [].into(),
-        attributes: [].into(),
-        initial_desired: None,
-        max_devices: None,
-    };
-    things.register(thing, registration, now()).await.unwrap();
-}
 
 /// Milliseconds of each item, by this field, after the test's hour.
 fn times(world: &World, items: &[Json], field: &str) -> Vec<i64> {

@@ -20,15 +20,7 @@ fn after(record: Option<&ThingRecord>, intent: &Intent) -> ThingRecord {
 }
 
 fn registered(certificates: &[char]) -> ThingRecord {
-    let registration = Registration {
-        certificate: id(certificates[0]),
-        ca_id: id('c'),
-        thing_type: None,
-        groups: BTreeSet::new(),
-        attributes: BTreeMap::new(),
-        initial_desired: None,
-        max_devices: None,
-    };
+    let registration = Registration::new(id(certificates[0]), id('c'));
     let mut record = after(None, &Intent::Register(registration));
     let first = record.certificates[&id(certificates[0])];
     record.certificates.extend(certificates.iter().map(|digit| (id(*digit), first)));
