@@ -5,8 +5,8 @@ use loam_kit::wiretap::{Scenario, Wiretap, calls_table, distinct};
 
 use crate::soil_sweep::Tables;
 use crate::{
-    catalog, catalog_routes, erasures, event_relay, jitr, onboarding, presence, soil_alerts, soil_alerts_routes,
-    sync_invoke, telemetry, telemetry_routes,
+    catalog, catalog_routes, commands, erasures, event_relay, jitr, onboarding, presence, soil_alerts,
+    soil_alerts_routes, sync_invoke, telemetry, telemetry_routes,
 };
 
 /// The table of a story's delivery, with the stack's own names for its resources.
@@ -181,4 +181,15 @@ async fn a_description_and_a_retirement_cost_these_calls() {
     let series = erasures::Series(Tables::OfTheStack);
     tables.extend([series.name(), "\n", &table_of(&series).await, "\n"]);
     assert_eq!(nameless(&tables), include_str!("figures/onboarding.txt"));
+}
+
+#[tokio::test]
+async fn a_command_from_its_order_to_its_end_costs_these_calls() {
+    let stage = commands::Stage::new().await;
+    let mut tables = String::new();
+    for story in stage.stories(Tables::Own) {
+        let table = table_with(&story, commands::World::own_names).await;
+        tables.extend([loam_kit::wiretap::Scenario::name(&story), "\n", &in_order(&nameless(&table)), "\n"]);
+    }
+    assert_eq!(tables, include_str!("figures/commands.txt"));
 }

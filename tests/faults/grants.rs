@@ -9,8 +9,8 @@ use serde_json::Value;
 use crate::jitr_api::Routes;
 use crate::soil_sweep::{Silence, Tables};
 use crate::{
-    catalog, catalog_routes, erasures, event_relay, jitr, onboarding, presence, soil_alerts, soil_alerts_routes,
-    sync_invoke, telemetry, telemetry_routes,
+    catalog, catalog_routes, commands, erasures, event_relay, jitr, onboarding, presence, soil_alerts,
+    soil_alerts_routes, sync_invoke, telemetry, telemetry_routes,
 };
 
 /// The calls of a story without faults.
@@ -214,4 +214,21 @@ async fn onboarding_retire_may_do_exactly_what_it_does() {
         calls.extend(calls_of(story).await);
     }
     assert_exact("OnboardingRetire", &calls);
+}
+
+/// The calls of the stories that one of the functions of commands does.
+async fn of_commands(stage: &commands::Stage, function: &str) -> Vec<Call> {
+    let mut calls = Vec::new();
+    for story in stage.stories(Tables::OfTheStack).iter().filter(|story| story.function() == function) {
+        calls.extend(calls_of(story).await);
+    }
+    calls
+}
+
+#[tokio::test]
+async fn the_functions_of_commands_may_do_exactly_what_they_do() {
+    let stage = commands::Stage::new().await;
+    assert_exact("Commands", &of_commands(&stage, "Commands").await);
+    assert_exact("CommandsSweep", &of_commands(&stage, "CommandsSweep").await);
+    assert_exact_but("CommandsApi", &of_commands(&stage, "CommandsApi").await, makes_the_key_of_cursors);
 }

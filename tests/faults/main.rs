@@ -6,6 +6,7 @@
 
 mod catalog;
 mod catalog_routes;
+mod commands;
 mod erasures;
 mod event_relay;
 mod figures;

@@ -10,6 +10,8 @@ mod invoke;
 mod joining;
 mod leaving;
 mod newcomers;
+mod on_the_spot;
+mod ordered;
 mod refusals;
 mod repeats;
 mod requests;

@@ -65,6 +65,20 @@ fn allowed(folder: &str) -> &'static [&'static str] {
             "loam-runtime",
             "loam-things",
         ],
+        // `POST commands` chooses things by a filter; commands and requests go out by Direct Messaging.
+        ["functions", "commands"] => &[
+            "loam-access",
+            "loam-dead-letters",
+            "loam-direct-messages",
+            "loam-domain",
+            "loam-http",
+            "loam-query",
+            "loam-runtime",
+            "loam-things",
+        ],
+        ["functions", "sync-invoke"] => {
+            &["loam-access", "loam-direct-messages", "loam-domain", "loam-http", "loam-runtime", "loam-things"]
+        }
         ["functions", _] => {
             &["loam-access", "loam-dead-letters", "loam-domain", "loam-http", "loam-runtime", "loam-things"]
         }
@@ -75,10 +89,11 @@ fn allowed(folder: &str) -> &'static [&'static str] {
         ["shared", "access"] => &["loam-domain", "loam-http", "loam-runtime", "loam-things"],
         // `select(filter)`: every capability that acts on many things chooses them in one way.
         ["shared", "things"] => &["loam-domain", "loam-query", "loam-runtime"],
-        ["shared", "dead-letters" | "http"] => &["loam-domain", "loam-runtime"],
+        ["shared", "dead-letters" | "direct-messages" | "http"] => &["loam-domain", "loam-runtime"],
         ["tests", "kit"] => &["loam-device", "loam-domain", "loam-runtime"],
         ["tests"] => &[
             "catalog",
+            "commands",
             "event-relay",
             "jitr",
             "loam-access",
@@ -131,8 +146,16 @@ fn only_functions_and_their_adapters_know_a_service_sdk() {
     for (name, member) in workspace() {
         let sdk: Vec<_> = member.dependencies.iter().filter(|name| name.starts_with("aws-sdk-")).collect();
         let may = member.folder.starts_with("functions/")
-            || ["shared/access", "shared/dead-letters", "shared/http", "shared/things", "tests", "tests/kit"]
-                .contains(&member.folder.as_str());
+            || [
+                "shared/access",
+                "shared/dead-letters",
+                "shared/direct-messages",
+                "shared/http",
+                "shared/things",
+                "tests",
+                "tests/kit",
+            ]
+            .contains(&member.folder.as_str());
         assert!(may || sdk.is_empty(), "{name} uses {sdk:?}");
     }
 }

@@ -76,6 +76,7 @@ pub(crate) fn furnish(project: &Project, local: &LocalAws, keys: &Keys, joining:
         about.insert("thingsFolder".into(), local.things().display().to_string().into());
         about.insert("sam".into(), Venv::Sam.program(project, "sam").display().to_string().into());
         about.insert("schemathesis".into(), Venv::Schemathesis.program(project, "st").display().to_string().into());
+        about.insert("appPython".into(), Venv::App.program(project, "python").display().to_string().into());
         about.insert("staging".into(), local.folder.display().to_string().into());
         about.insert("python".into(), Venv::Emulator.program(project, "python").display().to_string().into());
         about.insert("emulatorLog".into(), local.log("emulator.log").display().to_string().into());

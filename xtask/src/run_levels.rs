@@ -192,6 +192,7 @@ impl Test<'_> {
     ) -> Result<(), Failure> {
         if levels.contains(&Level::Journey) {
             Venv::Schemathesis.ensure(self.project)?;
+            Venv::App.ensure(self.project)?;
         }
         let session = deployed(self.project, metadata, &self.folder, STACK)?;
         let variables = Variables::new(&session.local, template)?;

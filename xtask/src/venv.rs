@@ -21,6 +21,8 @@ pub(crate) enum Venv {
     Lambda,
     /// schemathesis, which asks the HTTP API what openapi.json says it answers.
     Schemathesis,
+    /// The example app.
+    App,
 }
 
 /// The interpreters that are tried, newest first; the last is for systems that only have that name.
@@ -39,6 +41,7 @@ impl Venv {
             Self::Lint => "lint",
             Self::Lambda => "lambda",
             Self::Schemathesis => "schemathesis",
+            Self::App => "app",
         }
     }
 
@@ -49,6 +52,7 @@ impl Venv {
             Self::Lint => "local/requirements-lint.txt",
             Self::Lambda => "local/requirements-lambda.txt",
             Self::Schemathesis => "local/requirements-schemathesis.txt",
+            Self::App => "examples/app/requirements.txt",
         }
     }
 

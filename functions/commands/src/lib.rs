@@ -1,15 +1,31 @@
-//! Command and control: the decisions.
-//!
-//! Pure: time, ids and everything that was read are arguments. [`command`] is a command's life, [`line`] the order in which
-//! a thing's commands go out, [`desired`] whether a device did what was desired of it.
+#![doc = include_str!("../README.md")]
 
+mod api;
 pub mod command;
 pub mod command_id;
+mod config;
+mod deliver;
+mod desire;
 pub mod desired;
+mod erase;
+pub mod error;
+pub mod event;
 pub mod feedback;
+mod handler;
+mod inbound;
+mod items;
+mod keeper;
 pub mod line;
 pub mod mailbox;
+mod many;
 pub mod order;
+mod place;
+mod queue;
+mod shadows;
+mod spread;
+mod store;
+mod sweep;
+mod told;
 pub mod wait;
 
 #[cfg(test)]
@@ -19,4 +35,12 @@ mod histories;
 #[cfg(test)]
 mod rows;
 #[cfg(test)]
+mod sample_events;
+#[cfg(test)]
 mod world;
+
+pub use api::{Api, openapi, routes};
+pub use config::{ApiConfig, Config, SweepConfig};
+pub use error::CommandsFailure;
+pub use handler::Handler;
+pub use sweep::Sweep;

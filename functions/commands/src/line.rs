@@ -35,6 +35,20 @@ pub struct Held {
     pub run: String,
     /// From then on it is taken for dead.
     pub until: Timestamp,
+    /// Whether somebody came meanwhile who has news: the run looks once more before it leaves.
+    #[serde(default)]
+    pub knocked: bool,
+}
+
+/// What leaving a line comes to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Leave {
+    /// Nobody came meanwhile: this is the line after it.
+    Free(Line),
+    /// Somebody did: the run goes on, with this line.
+    Again(Line),
+    /// Another run has it by now.
+    Gone,
 }
 
 impl Line {
@@ -46,17 +60,27 @@ impl Line {
         match &self.held {
             Some(held) if held.run != run && now < held.until => Err(held.until),
             Some(_) | None => {
-                let held = Held { run: run.to_owned(), until: now.plus_millis(HELD_MILLIS) };
+                let held = Held { run: run.to_owned(), until: now.plus_millis(HELD_MILLIS), knocked: false };
                 Ok(Self { version: self.version + 1, held: Some(held) })
             }
         }
     }
 
-    /// The line after `run` is done; `None` if another run has it by now.
+    /// The line after somebody with news found it held; `None` if that is known already, or nobody holds it.
     #[must_use]
-    pub fn leave(&self, run: &str) -> Option<Self> {
-        self.held.as_ref().filter(|held| held.run == run)?;
-        Some(Self { version: self.version + 1, held: None })
+    pub fn knock(&self) -> Option<Self> {
+        let held = self.held.as_ref().filter(|held| !held.knocked)?;
+        Some(Self { version: self.version + 1, held: Some(Held { knocked: true, ..held.clone() }) })
+    }
+
+    /// What becomes of the line when `run` is done at `now`.
+    #[must_use]
+    pub fn leave(&self, run: &str, now: Timestamp) -> Leave {
+        match &self.held {
+            Some(held) if held.run == run && held.knocked => self.take(run, now).map_or(Leave::Gone, Leave::Again),
+            Some(held) if held.run == run => Leave::Free(Self { version: self.version + 1, held: None }),
+            Some(_) | None => Leave::Gone,
+        }
     }
 }
 
@@ -196,8 +220,21 @@ mod tests {
         assert!(held.take("b", at(60_000)).is_ok());
         let longer = held.take("a", at(30_000)).unwrap();
         assert_eq!(longer.take("b", at(60_000)), Err(at(90_000)));
-        assert_eq!(longer.leave("b"), None);
-        assert!(longer.leave("a").unwrap().take("b", at(30_000)).is_ok());
+        assert_eq!(longer.leave("b", at(30_000)), Leave::Gone);
+        let Leave::Free(left) = longer.leave("a", at(30_000)) else { panic!() };
+        assert!(left.take("b", at(30_000)).is_ok());
+    }
+
+    #[test]
+    fn who_leaves_while_somebody_knocked_looks_once_more() {
+        let held = Line::default().take("a", at(0)).unwrap();
+        assert_eq!(Line::default().knock(), None);
+        let knocked = held.knock().unwrap();
+        assert_eq!((knocked.version, knocked.knock()), (2, None), "once is enough");
+        let Leave::Again(again) = knocked.leave("a", at(1_000)) else { panic!() };
+        assert_eq!(again.version, 3);
+        assert!(matches!(again.leave("a", at(2_000)), Leave::Free(_)));
+        assert!(knocked.take("b", at(60_000)).is_ok(), "a dead one's line is free all the same");
     }
 
     #[test]

@@ -42,6 +42,6 @@ fn a_command_of_every_kind_is_read_as_it_was_written() {
 
 #[test]
 fn a_line_is_read_as_it_was_written() {
-    kept::<Line>(&json!({"version": 1, "held": {"run": "r1", "until": 5}}));
+    kept::<Line>(&json!({"version": 1, "held": {"run": "r1", "until": 5, "knocked": true}}));
     assert_eq!(kept::<Line>(&json!({"version": 2, "held": null})).held, None);
 }

@@ -1,5 +1,7 @@
 use loam_runtime::{ConfigError, Environment};
 
+use crate::credentials::CredentialsConfig;
+
 /// The configuration of the HTTP routes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ApiConfig {
@@ -13,6 +15,8 @@ pub struct ApiConfig {
     pub http_table: String,
     /// `ALERTS_TOPIC`: the ARN of the topic of notices, to which members' mail is subscribed.
     pub alerts_topic: String,
+    /// What credentials take.
+    pub credentials: CredentialsConfig,
 }
 
 impl ApiConfig {
@@ -28,6 +32,7 @@ impl ApiConfig {
             things_table: environment.text("THINGS_TABLE"),
             http_table: environment.text("HTTP_TABLE"),
             alerts_topic: environment.text("ALERTS_TOPIC"),
+            credentials: CredentialsConfig::read(&mut environment),
         };
         environment.finish(config)
     }

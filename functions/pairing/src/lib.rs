@@ -10,6 +10,7 @@ mod chance;
 pub mod claim;
 pub mod code_hash;
 mod config;
+pub mod credentials;
 pub mod device_key;
 pub mod error;
 mod mailbox;

@@ -3,6 +3,14 @@
 //! An app has one mailbox, `loam/users/{identityId}/...`, and one constant policy for it. Who hears of which thing is decided
 //! for every message, so that access ends with the membership.
 
+mod config;
+mod error;
+mod handler;
+mod news;
+#[cfg(test)]
+mod sample_events;
+mod shadow;
+
 use std::collections::BTreeMap;
 use std::fmt;
 
@@ -12,9 +20,15 @@ use serde::{Deserialize, Serialize};
 use crate::people::UserId;
 use crate::tenancy::Tenancy;
 
-/// So long after an app asked for credentials its mailbox is filled, in milliseconds: 24 hours, the longest that AWS IoT
-/// keeps a WebSocket open.
-pub const LIVE_MILLIS: i64 = 86_400_000;
+pub use config::RelayConfig;
+pub use error::{Refused, RelayFailure};
+pub use handler::Handler;
+pub use news::{Message, News};
+
+/// So long after an app asked for credentials its mailbox is filled, in milliseconds: 25 hours. The credentials can open a
+/// WebSocket for one hour, and AWS IoT keeps it open for 24. Sources: Cognito developer guide, "Identity pools authentication
+/// flow"; AWS general reference, "AWS IoT Core protocol quotas", "WebSocket connection duration".
+pub const LIVE_MILLIS: i64 = 90_000_000;
 
 /// An identity of the identity pool, for example `eu-west-1:6f1c7f2e-38ab-4d6a-9c53-0d6f2b1f0a11`: 1 to 55 characters of
 /// `[A-Za-z0-9_:-]`, as Cognito gives them.

@@ -75,6 +75,13 @@ impl Store {
         Self { client: aws_sdk_dynamodb::Client::new(sdk), pairings, memberships, things: Things::new(sdk, things) }
     }
 
+    /// The table of pairings alone, for who reads whose things are and keeps mailboxes, and changes no tenancy: the other tables
+    /// have no name.
+    #[must_use]
+    pub fn of_mailboxes(sdk: &SdkConfig, pairings: String) -> Self {
+        Self::new(sdk, Tables { pairings, memberships: String::new(), things: String::new() })
+    }
+
     /// The records of the things.
     #[must_use]
     pub const fn things(&self) -> &Things {

@@ -6,20 +6,12 @@ use loam_domain::Timestamp;
 pub const LONGEST_WAIT: Duration = Duration::from_secs(28);
 /// What is kept of Lambda's time for telling the caller that it ran out.
 const MARGIN: Duration = Duration::from_millis(1000);
-/// The longest wait for a PUBACK that AWS IoT takes, in seconds; the shortest is one.
-const LONGEST_CONFIRMATION: u64 = 15;
 
 /// How long a call may take: what was asked, within what Lambda (`ends`) and API Gateway leave.
 #[must_use]
 pub fn budget(asked: Duration, now: Timestamp, ends: Timestamp) -> Duration {
     let left = Duration::from_millis(u64::try_from(ends.millis_since(now)).unwrap_or_default());
     asked.min(LONGEST_WAIT).min(left.saturating_sub(MARGIN))
-}
-
-/// For how many seconds AWS IoT waits for the device's PUBACK when `left` is what is left of the call.
-#[must_use]
-pub(crate) fn confirmation_seconds(left: Duration) -> i32 {
-    i32::try_from(left.as_secs().clamp(1, LONGEST_CONFIRMATION)).unwrap_or(1)
 }
 
 #[cfg(test)]
@@ -44,12 +36,5 @@ mod tests {
         assert_eq!(millis(10_000, 10_999), 9_999);
         assert_eq!(millis(10_000, 1_000), 0);
         assert_eq!(millis(10_000, -5), 0);
-    }
-
-    #[test]
-    fn a_confirmation_takes_one_to_fifteen_whole_seconds() {
-        let seconds = |millis| confirmation_seconds(Duration::from_millis(millis));
-        assert_eq!((seconds(0), seconds(999), seconds(1_000), seconds(1_999), seconds(2_000)), (1, 1, 1, 1, 2));
-        assert_eq!((seconds(14_999), seconds(15_000), seconds(15_999), seconds(28_000)), (14, 15, 15, 15));
     }
 }

@@ -1,5 +1,7 @@
 //! How a call ends: pure. What happens comes in, whether the call goes on or how it ends goes out.
 
+use loam_direct_messages::Delivery;
+
 use crate::{Answer, Verdict};
 
 /// How a call ended.
@@ -23,25 +25,6 @@ pub enum Outcome {
     NoAnswer,
     /// The request could not be sent: AWS or our session is out of reach. The device did not get it.
     Unavailable,
-}
-
-/// What became of the request on its way to the device.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Delivery {
-    /// The device acknowledged it.
-    Confirmed,
-    /// It did not in time, or nobody knows: it may have it.
-    Unknown,
-    /// It is not connected.
-    NotConnected,
-    /// A policy forbids it.
-    Forbidden,
-    /// Too many.
-    Throttled,
-    /// Too large.
-    TooLarge,
-    /// It never left us.
-    NotSent,
 }
 
 /// A call under way.

@@ -3,6 +3,7 @@
 mod decide;
 mod error;
 mod guard;
+mod identities;
 mod members;
 mod membership;
 mod store;
@@ -10,6 +11,7 @@ mod store;
 pub use decide::{Grant, Standing};
 pub use error::AccessFailure;
 pub use guard::{Controller, Owner, Viewer};
+pub use identities::Identities;
 pub use members::Member;
 pub use membership::{Membership, Role};
 pub use store::{Access, MOST_MEMBERSHIPS};

@@ -17,12 +17,20 @@ pub fn patience() -> Duration {
 /// # Panics
 /// When it does not come true in time.
 pub async fn eventually<T: Debug>(what: &str, look: impl AsyncFn() -> Option<T>) -> T {
+    eventually_within(patience(), what, look).await
+}
+
+/// The same for what takes longer than [`patience`]: `limit` says how long.
+///
+/// # Panics
+/// As [`eventually`].
+pub async fn eventually_within<T: Debug>(limit: Duration, what: &str, look: impl AsyncFn() -> Option<T>) -> T {
     let started = Instant::now();
     loop {
         if let Some(found) = look().await {
             return found;
         }
-        assert!(started.elapsed() < patience(), "did not happen within {:?}: {what}", patience());
+        assert!(started.elapsed() < limit, "did not happen within {limit:?}: {what}");
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
 }

@@ -8,6 +8,7 @@
 
 mod api;
 mod api_event;
+mod app;
 mod archive;
 mod authority;
 mod chance;
@@ -35,12 +36,13 @@ pub mod wiretap;
 
 pub use api::{Answer, Api, Person};
 pub use api_event::{api_event, ask, with_if_match};
+pub use app::{App, LiveAccess};
 pub use archive::Archive;
 pub use authority::Authority;
 pub use chance::Chance;
 pub use dead_letters::DeadLetterQueue;
 pub use environment::ExecutionEnvironment;
-pub use eventually::{eventually, patience};
+pub use eventually::{eventually, eventually_within, patience};
 pub use factory::{Factory, Made};
 pub use function_logs::function_logs;
 pub use handler_logs::handler_logs;

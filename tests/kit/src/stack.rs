@@ -29,10 +29,13 @@ pub struct Stack {
     pub functions: BTreeMap<String, Function>,
     /// The program that asks the HTTP API what openapi.json says.
     pub schemathesis: PathBuf,
+    /// The Python of the example app.
+    pub app_python: PathBuf,
     pub(crate) python: PathBuf,
     pub(crate) sam: PathBuf,
     pub(crate) staging: PathBuf,
-    pub(crate) things_folder: PathBuf,
+    /// Where the keys and certificates of things lie.
+    pub things_folder: PathBuf,
     admin: Key,
 }
 

@@ -232,6 +232,18 @@ impl Lease {
 }
 
 impl State {
+    /// All of them.
+    pub const ALL: [Self; 8] = [
+        Self::Queued,
+        Self::Delivered,
+        Self::Accepted,
+        Self::Succeeded,
+        Self::Failed,
+        Self::Rejected,
+        Self::Expired,
+        Self::Cancelled,
+    ];
+
     /// Its word, for example `queued`.
     #[must_use]
     pub const fn as_str(self) -> &'static str {

@@ -25,6 +25,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use crate::chance::random;
+use crate::credentials::{self, Issuer};
 use crate::mailbox::Mailboxes;
 use crate::registry::Registry;
 use crate::store::{Store, Tables};
@@ -39,13 +40,15 @@ pub struct Api {
     registry: Registry,
     mailboxes: Mailboxes,
     idempotency: Arc<Idempotency>,
+    issuer: Issuer,
 }
 
 impl Api {
     /// The routes' clients.
     #[must_use]
     pub fn new(sdk: &SdkConfig, config: ApiConfig) -> Self {
-        let ApiConfig { pairings_table, memberships_table, things_table, http_table, alerts_topic } = config;
+        let ApiConfig { pairings_table, memberships_table, things_table, http_table, alerts_topic, credentials } =
+            config;
         let things = Things::new(sdk, things_table.clone());
         let tables = Tables { pairings: pairings_table, memberships: memberships_table.clone(), things: things_table };
         Self {
@@ -54,6 +57,7 @@ impl Api {
             registry: Registry::new(sdk),
             mailboxes: Mailboxes::new(sdk, alerts_topic),
             idempotency: Arc::new(Idempotency::new(sdk, http_table)),
+            issuer: Issuer::new(sdk, credentials),
         }
     }
 
@@ -66,6 +70,12 @@ impl Api {
         }
         let detail = format!("you have {MOST_MEMBERSHIPS} things, and nobody has more; give one of them up first");
         Err(Problem::conflict("too-many-things", detail))
+    }
+}
+
+impl FromRef<Api> for Issuer {
+    fn from_ref(api: &Api) -> Self {
+        api.issuer.clone()
     }
 }
 
@@ -106,6 +116,7 @@ pub fn routes() -> OpenApiRouter<Api> {
         .routes(routes!(transfers::withdraw))
         .routes(routes!(codes::put, codes::delete))
         .routes(routes!(mail::put))
+        .merge(credentials::routes())
 }
 
 /// Their description.
