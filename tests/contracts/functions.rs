@@ -12,8 +12,9 @@ const FOR_ALL: [&str; 1] = ["STACK_NAME"];
 
 /// Actions that have no resource form, or none on which AWS grants them: only `Resource: "*"` does. Source: AWS IoT
 /// developer guide, "AWS IoT action resources".
-const WITHOUT_RESOURCE: [&str; 3] =
-    ["iot:AttachThingPrincipal", "iot:DetachThingPrincipal", "iot:ListNamedShadowsForThing"];
+/// `iot:AttachPolicy` is granted on groups and certificates; an identity of the identity pool is neither.
+const WITHOUT_RESOURCE: [&str; 4] =
+    ["iot:AttachPolicy", "iot:AttachThingPrincipal", "iot:DetachThingPrincipal", "iot:ListNamedShadowsForThing"];
 
 fn functions() -> Vec<Resource> {
     resources("AWS::Lambda::Function")
@@ -34,6 +35,7 @@ fn asked_for(logical_id: &str) -> BTreeSet<String> {
         "CommandsSweep" => drop(commands::SweepConfig::from_lookup(&lookup)),
         "Jitr" => drop(jitr::Config::from_lookup(&lookup)),
         "JitrApi" => drop(jitr::ApiConfig::from_lookup(&lookup)),
+        "PairingApi" => drop(pairing::ApiConfig::from_lookup(&lookup)),
         "PairingRelay" => drop(pairing::relay::RelayConfig::from_lookup(&lookup)),
         "Pairing" => drop(pairing::saga::Config::from_lookup(&lookup)),
         "Presence" | "PresenceDelayed" => drop(presence::Config::from_lookup(&lookup)),

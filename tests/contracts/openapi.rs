@@ -19,6 +19,7 @@ fn documents() -> Vec<(&'static str, OpenApi)> {
         ("CommandsApi", commands::openapi()),
         ("JitrApi", jitr::api::openapi()),
         ("OnboardingApi", onboarding::openapi()),
+        ("PairingApi", pairing::openapi()),
         ("PresenceApi", presence::openapi()),
         ("SoilAlertsApi", soil_alerts::api::openapi()),
         ("SyncInvoke", sync_invoke::openapi()),
@@ -72,7 +73,7 @@ fn merged(documents: &[(&'static str, OpenApi)]) -> Value {
                 "jwt": {
                     "type": "http", "scheme": "bearer", "bearerFormat": "JWT",
                     "description": "An access or id token of the stack's user pool. The role that a route names is the one \
-                                    on the thing of its path, of which operators have all; `operator` is the group \
+                                    on the thing of its path, of which operators have all but owner; `operator` is the group \
                                     `operators`; where none is named, everybody with a token is answered."
                 },
                 "sigv4": {

@@ -10,6 +10,8 @@ use serde_json::{Value, json};
 pub(crate) enum Who {
     /// Those responsible for the fleet.
     Operator,
+    /// Who owns the thing of the path. An operator is nobody's owner.
+    Owner,
     /// Who controls the thing of the path, and operators.
     Controller,
     /// Who sees the thing of the path, and operators.
@@ -40,12 +42,19 @@ const ROLES: &[(&str, Who)] = &[
     ("DELETE /v1/commands/{id}", Who::SignedIn),
     ("GET /v1/commands/{id}", Who::SignedIn),
     ("GET /v1/commands/{id}/recipients", Who::SignedIn),
+    ("POST /v1/credentials", Who::SignedIn),
     ("DELETE /v1/groups/{group}", Who::Operator),
     ("GET /v1/groups/{group}", Who::Operator),
     ("PUT /v1/groups/{group}", Who::Operator),
     ("DELETE /v1/groups/{group}/things/{thing}", Who::Operator),
     ("PUT /v1/groups/{group}/things/{thing}", Who::Operator),
+    // Its owner, whoever the thing of the id belongs to; everybody else hears of no such id.
+    ("DELETE /v1/invitations/{id}", Who::SignedIn),
+    ("POST /v1/invitations/{id}/accept", Who::SignedIn),
     ("POST /v1/jitr/evaluate", Who::Operator),
+    ("GET /v1/pairings", Who::SignedIn),
+    ("POST /v1/pairings", Who::SignedIn),
+    ("POST /v1/pairings/{id}/confirm", Who::SignedIn),
     ("GET /v1/things", Who::SignedIn),
     ("DELETE /v1/things/{thing}", Who::Operator),
     ("GET /v1/things/{thing}", Who::Viewer),
@@ -53,10 +62,18 @@ const ROLES: &[(&str, Who)] = &[
     ("GET /v1/things/{thing}/alerts", Who::Viewer),
     ("POST /v1/things/{thing}/alerts/{episode}/acknowledge", Who::Controller),
     ("POST /v1/things/{thing}/alerts/{episode}/snooze", Who::Controller),
+    ("DELETE /v1/things/{thing}/claim-code", Who::Operator),
+    ("PUT /v1/things/{thing}/claim-code", Who::Operator),
     ("GET /v1/things/{thing}/commands", Who::Controller),
     ("POST /v1/things/{thing}/commands", Who::Controller),
+    ("POST /v1/things/{thing}/invitations", Who::Owner),
     ("GET /v1/things/{thing}/lifecycle", Who::Operator),
+    ("PUT /v1/things/{thing}/mail", Who::Viewer),
+    ("GET /v1/things/{thing}/members", Who::Viewer),
+    ("DELETE /v1/things/{thing}/members/{user}", Who::Viewer),
     ("POST /v1/things/{thing}/methods/{method}", Who::Controller),
+    // Its owner, whoever is promised it, and operators: also whose it was, so that a repeat is told that it is done.
+    ("DELETE /v1/things/{thing}/pairing", Who::SignedIn),
     ("GET /v1/things/{thing}/presence", Who::Viewer),
     ("GET /v1/things/{thing}/presence/history", Who::Viewer),
     ("POST /v1/things/{thing}/revoke", Who::Operator),
@@ -64,6 +81,9 @@ const ROLES: &[(&str, Who)] = &[
     ("PATCH /v1/things/{thing}/state", Who::Controller),
     ("GET /v1/things/{thing}/telemetry", Who::Viewer),
     ("GET /v1/things/{thing}/telemetry/latest", Who::Viewer),
+    ("POST /v1/things/{thing}/transfers-of-ownership", Who::Owner),
+    ("DELETE /v1/transfers-of-ownership/{id}", Who::SignedIn),
+    ("POST /v1/transfers-of-ownership/{id}/accept", Who::SignedIn),
 ];
 
 impl Who {
@@ -71,6 +91,7 @@ impl Who {
     pub(crate) fn requirement(self) -> Value {
         match self {
             Self::Operator => json!([{"jwt": ["operator"]}]),
+            Self::Owner => json!([{"jwt": ["owner"]}]),
             Self::Controller => json!([{"jwt": ["controller"]}]),
             Self::Viewer => json!([{"jwt": ["viewer"]}]),
             Self::SignedIn => json!([{"jwt": []}]),

@@ -10,7 +10,7 @@ use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
 use crate::callers::{Caller, Standing, callers};
-use crate::routes::{Route, Rule, routes};
+use crate::routes::{Role, Route, Rule, routes};
 
 /// How many routes are asked at once.
 const AT_ONCE: usize = 4;
@@ -33,6 +33,8 @@ fn expected(rule: Rule, standing: Standing) -> Expected {
     match (rule, standing) {
         (Rule::Signed, _) => Expected::Unsigned,
         (_, Standing::Nobody) => Expected::Unauthorized,
+        // An operator knows of every thing, and is nobody's owner.
+        (Rule::Member(Role::Owner), Standing::Operator) => Expected::RoleTooLow,
         (_, Standing::Operator) | (Rule::SignedIn, _) => Expected::In,
         (Rule::Operator, _) => Expected::OperatorsOnly,
         (Rule::Member(_), Standing::Stranger | Standing::Former | Standing::OfEarlierEpoch) => Expected::NoSuchThing,
@@ -53,8 +55,8 @@ fn is(expected: Expected, answer: &Answer, rule: Rule) -> bool {
         Expected::RoleTooLow => (status, code.as_str()) == (403, "role-too-low"),
         Expected::In => {
             let refused = matches!(status, 400 | 404 | 409 | 412 | 413 | 415 | 428) && !code.is_empty();
-            // An operator's routes are asked for a thing that is not there; a member's for one that is.
-            let there = rule == Rule::Operator || !hidden;
+            // A member's routes are asked for a thing that is there, all others for one that is not.
+            let there = !matches!(rule, Rule::Member(_)) || !hidden;
             (matches!(status, 200..=299) || refused) && code != "no-such-route" && there
         }
     }

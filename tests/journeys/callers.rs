@@ -1,5 +1,6 @@
 //! Everybody who may come to a route.
 
+use aws_sdk_dynamodb::types::AttributeValue;
 use loam_domain::ThingName;
 use loam_kit::{Api, Person, Stack, claims, end_membership, seed_membership, signed_token, unique_thing};
 use serde_json::{Map, Value, json};
@@ -41,8 +42,30 @@ impl Caller {
                 end_membership(stack, &self.sub, thing).await;
             }
             Standing::OfEarlierEpoch => seed_membership(stack, &self.sub, thing, "owner", 0).await,
-            Standing::Member(role) => seed_membership(stack, &self.sub, thing, role.word(), 1).await,
+            Standing::Member(role) => {
+                seed_membership(stack, &self.sub, thing, role.word(), 1).await;
+                self.seed_tenancy(stack, thing, role).await;
+            }
         }
+    }
+
+    /// The tenancy that goes with the membership: the caller, and an owner if they are none.
+    async fn seed_tenancy(&self, stack: &Stack, thing: &ThingName, role: Role) {
+        let member = |role: Role| json!({"role": role.word(), "since": 0, "by": null, "mail": false});
+        let mut members = Map::from_iter([("an-owner".to_owned(), member(Role::Owner))]);
+        if role == Role::Owner {
+            members.clear();
+        }
+        members.insert(self.sub.clone(), member(role));
+        let tenancy = json!({
+            "version": 1, "epoch": 1, "standing": {"state": "paired"}, "since": 0, "updatedAt": 0, "members": members,
+            "invitations": {}, "offer": null, "lastEnd": null,
+        });
+        let text = |text: &str| AttributeValue::S(text.to_owned());
+        let put = aws_sdk_dynamodb::Client::new(&stack.admin().await).put_item();
+        let put = put.table_name(&stack.resources["PairingsTable"]).item("thing", text(thing.as_str()));
+        let put = put.item("item", text("tenancy")).item("version", AttributeValue::N("1".to_owned()));
+        put.item("row", text(&tenancy.to_string())).send().await.unwrap();
     }
 }
 

@@ -13,6 +13,9 @@ const MAX_PEM_BYTES: usize = 65_536;
 /// The longest signature that is looked at, in bytes: that of an RSA key of 8,192 bits.
 pub const MAX_SIGNATURE_BYTES: usize = 1_024;
 
+/// The first byte of a point on a curve of which both coordinates follow. Source: SEC 1, section 2.3.3.
+const UNCOMPRESSED: u8 = 4;
+
 /// The public key of a device's certificate, as AWS IoT has it registered.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DeviceKey {
@@ -124,7 +127,11 @@ impl DeviceKey {
         let (_, certificate) = X509Certificate::from_der(&block.contents).map_err(|_| NoKey)?;
         let info = certificate.public_key();
         let kind = kind_of(info).ok_or(NoKey)?;
-        Ok(Self { kind, bytes: info.subject_public_key.data.to_vec() })
+        let bytes = info.subject_public_key.data.to_vec();
+        // A point that is written compressed (2 or 3, and x alone) is one that `ring` does not read: no key, rather than one
+        // that never signed anything.
+        let readable = kind == Kind::Rsa || bytes.first() == Some(&UNCOMPRESSED);
+        if readable { Ok(Self { kind, bytes }) } else { Err(NoKey) }
     }
 
     /// Whether this key made `signature` over `text`.

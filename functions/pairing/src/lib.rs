@@ -1,15 +1,21 @@
 //! Who owns a thing, with whom it is shared, and how it changes hands.
 //!
-//! Pure, but for [`store`]: time, random bytes and everything that was read are arguments. [`tenancy`] is the heart: one
+//! The decisions are pure: time, random bytes and everything that was read are arguments. [`tenancy`] is the heart: one
 //! aggregate per thing, one conditional write per change.
 
+mod api;
 pub mod attempts;
 pub mod begin;
+mod chance;
 pub mod claim;
 pub mod code_hash;
+mod config;
 pub mod credentials;
 pub mod device_key;
+pub mod error;
+mod mailbox;
 pub mod people;
+mod registry;
 pub mod relay;
 pub mod saga;
 pub mod store;
@@ -17,6 +23,9 @@ pub mod tenancy;
 pub mod token;
 pub mod window;
 
+pub use api::{Api, openapi, routes};
+pub use config::ApiConfig;
+pub use error::PairingFailure;
 /// What the device shares with this capability, under the names that it has here.
 pub use loam_domain::pairing::{challenge, claim_code, reset as device_word};
 

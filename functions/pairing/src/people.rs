@@ -15,6 +15,26 @@ pub enum Role {
     Owner,
 }
 
+impl Role {
+    /// Its word in rows and answers, for example `viewer`.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Viewer => "viewer",
+            Self::Controller => "controller",
+            Self::Owner => "owner",
+        }
+    }
+}
+
+impl Guest {
+    /// The guest of this word; `None` for any other text, `owner` among them.
+    #[must_use]
+    pub fn parse(word: &str) -> Option<Self> {
+        [Self::Viewer, Self::Controller].into_iter().find(|guest| Role::from(*guest).as_str() == word)
+    }
+}
+
 impl From<Guest> for Role {
     fn from(guest: Guest) -> Self {
         match guest {

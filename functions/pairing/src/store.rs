@@ -21,6 +21,7 @@ use loam_things::{ThingRecord, Things};
 use crate::tenancy::Tenancy;
 use items::Item;
 
+pub(crate) use change::wait_after;
 pub use change::{Came, ERASERS, Written};
 pub use claims::{ClaimId, KnownClaim};
 pub use codes::{PrintedCode, Tried};
@@ -56,7 +57,7 @@ pub enum Saved {
     Lost,
 }
 
-/// A thing and whose it is, as both rows said when they were read, the record first. They may be of two different times: what
+/// A thing and whose it is, as both rows said when they were read, side by side. They may be of two different times: what
 /// is written on them is written only if both still stand where that matters.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Known {
@@ -92,9 +93,10 @@ impl Store {
     /// # Errors
     /// [`StoreFailure`].
     pub async fn known(&self, thing: &ThingName) -> Result<Option<Known>, StoreFailure> {
-        let Some(record) = self.things.get(thing).await? else { return Ok(None) };
-        let tenancy = self.tenancy(thing).await?.unwrap_or_else(|| Tenancy::vacant(record.epoch));
-        Ok(Some(Known { record, tenancy }))
+        // Always both, whatever the other says: the time of an answer is not to tell which things exist.
+        let (record, tenancy) = tokio::join!(self.things.get(thing), self.tenancy(thing));
+        let (record, tenancy) = (record?, tenancy?);
+        Ok(record.map(|record| Known { tenancy: tenancy.unwrap_or_else(|| Tenancy::vacant(record.epoch)), record }))
     }
 
     /// Whose a thing is, read consistently; `None`: there is no row, as nobody ever owned it.

@@ -32,6 +32,17 @@ impl Caller {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Operator(pub Caller);
 
+/// The mail address in the caller's token, which API Gateway has checked: the claim `email`, which id tokens carry and access
+/// tokens do not. Never to be kept or logged.
+#[derive(Clone, PartialEq, Eq)]
+pub struct MailAddress(pub Option<String>);
+
+impl std::fmt::Debug for MailAddress {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.write_str(if self.0.is_some() { "MailAddress(hidden)" } else { "MailAddress(none)" })
+    }
+}
+
 /// The caller as API Gateway tells it (payload version 2, a JWT authorizer).
 pub(crate) fn of_context(context: &RequestContext) -> Option<Caller> {
     let RequestContext::ApiGatewayV2(context) = context else { return None };
@@ -53,6 +64,20 @@ impl<S: Sync> FromRequestParts<S> for Caller {
         let no_caller =
             || Problem::new(StatusCode::UNAUTHORIZED, "no-caller", "send a token: Authorization: Bearer ...");
         parts.extensions.get::<RequestContext>().and_then(of_context).ok_or_else(no_caller)
+    }
+}
+
+impl<S: Sync> FromRequestParts<S> for MailAddress {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        Caller::from_request_parts(parts, state).await?;
+        let Some(RequestContext::ApiGatewayV2(context)) = parts.extensions.get::<RequestContext>() else {
+            return Ok(Self(None));
+        };
+        let jwt = context.authorizer.as_ref().and_then(|authorizer| authorizer.jwt.as_ref());
+        let email = jwt.and_then(|jwt| jwt.claims.get("email")).filter(|email| !email.is_empty());
+        Ok(Self(email.cloned()))
     }
 }
 

@@ -20,7 +20,7 @@ mod scope;
 
 pub use body::{Body, MAX_BODY};
 pub use call::Call;
-pub use caller::{Caller, OPERATORS, Operator};
+pub use caller::{Caller, MailAddress, OPERATORS, Operator};
 pub use creation::{Creation, IDEMPOTENCY_KEY, Repeat};
 pub use cursors::Cursors;
 pub use edge::{answer, serve};

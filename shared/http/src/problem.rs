@@ -21,6 +21,7 @@ pub struct Problem {
     code: &'static str,
     detail: String,
     mistakes: Vec<Mistake>,
+    retry_after: Option<u32>,
     cause: Option<Box<Cause>>,
 }
 
@@ -137,7 +138,7 @@ impl Problem {
     /// A problem with its status, its stable code in kebab-case, and a sentence for the caller.
     #[must_use]
     pub fn new(status: StatusCode, code: &'static str, detail: impl Into<String>) -> Self {
-        Self { status, code, detail: detail.into(), mistakes: Vec::new(), cause: None }
+        Self { status, code, detail: detail.into(), mistakes: Vec::new(), retry_after: None, cause: None }
     }
 
     /// 400: the request can never succeed as it stands.
@@ -184,6 +185,13 @@ impl Problem {
     #[must_use]
     pub fn with_mistakes(mut self, mistakes: impl IntoIterator<Item = Mistake>) -> Self {
         self.mistakes.extend(mistakes);
+        self
+    }
+
+    /// The same problem with a hint when to come again, in seconds (`Retry-After`).
+    #[must_use]
+    pub const fn retry_after(mut self, seconds: u32) -> Self {
+        self.retry_after = Some(seconds);
         self
     }
 
@@ -253,7 +261,7 @@ impl<F: Failure> From<F> for Problem {
 
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
-        let Self { status, code, detail, mistakes, cause } = self;
+        let Self { status, code, detail, mistakes, retry_after, cause } = self;
         let document = Document {
             kind: format!("urn:loam:problem:{code}"),
             title: code.replace('-', " "),
@@ -266,8 +274,8 @@ impl IntoResponse for Problem {
         let mut headers = HeaderMap::new();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static(PROBLEM_JSON));
         headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
-        if status == StatusCode::SERVICE_UNAVAILABLE {
-            headers.insert(RETRY_AFTER, HeaderValue::from_static("1"));
+        if let Some(seconds) = retry_after.or((status == StatusCode::SERVICE_UNAVAILABLE).then_some(1)) {
+            headers.insert(RETRY_AFTER, HeaderValue::from(seconds));
         }
         let mut response = (status, headers, body).into_response();
         response.extensions_mut().insert(ToldCode(code));

@@ -196,7 +196,7 @@ fn lost(reasons: &[CancellationReason]) -> Result<Written, StoreFailure> {
 
 /// Lets the faster ones pass: up to 20 ms after the first try, twice that after each further one, a random share of it, so that
 /// two that met do not meet again.
-async fn wait_after(tries: u32) -> Result<u32, StoreFailure> {
+pub(crate) async fn wait_after(tries: u32) -> Result<u32, StoreFailure> {
     let tries = tries + 1;
     if tries == MOST_TRIES {
         return Err(StoreFailure::Contended { tries });

@@ -60,7 +60,10 @@ impl Store {
         expires_at: Timestamp,
     ) -> Result<TransactWriteItem, StoreFailure> {
         let put = Put::builder().table_name(&self.pairings).set_item(Some(item(id, pointer, expires_at)));
-        let put = put.condition_expression("attribute_not_exists(thing)").build()?;
+        // Again by the same request, whose first answer was lost.
+        let put = put.condition_expression("attribute_not_exists(thing) OR #of = :of");
+        let put = put.expression_attribute_names("#of", "of");
+        let put = put.expression_attribute_values(":of", items::text(pointer.thing.as_str())).build()?;
         Ok(TransactWriteItem::builder().put(put).build())
     }
 }

@@ -14,7 +14,13 @@ pub(super) fn offer(before: &Tenancy, by: &UserId, (id, token): (&ShareId, Token
     let draft = Draft::of(before, now);
     let now = draft.after.updated_at;
     match &before.offer {
-        Some(open) if open.id == *id => already(before),
+        Some(open) if open.id == *id && (open.token == token || now >= open.expires_at) => already(before),
+        // The same request again, whose first answer nobody got: the offer gets the token that is answered now.
+        Some(open) if open.id == *id => {
+            let mut draft = draft;
+            draft.after.offer = Some(Offer { token, ..open.clone() });
+            draft.told(Told::Offered { id: id.clone() })
+        }
         Some(open) if now < open.expires_at => refused(Why::OfferOpen),
         Some(_) | None => {
             let mut draft = draft;

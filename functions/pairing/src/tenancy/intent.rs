@@ -154,11 +154,13 @@ pub enum Why {
     OwnOffer,
     /// Something is left of a later time than what was erased.
     TooLittleErased,
+    /// No certificate of the thing can connect, or it has not described itself: it cannot get an owner now.
+    NotOnboarded,
 }
 
 impl Why {
     /// All of them.
-    pub const ALL: [Self; 19] = [
+    pub const ALL: [Self; 20] = [
         Self::Owned,
         Self::StillErasing,
         Self::EpochOver,
@@ -178,6 +180,7 @@ impl Why {
         Self::OfferExpired,
         Self::OwnOffer,
         Self::TooLittleErased,
+        Self::NotOnboarded,
     ];
 
     /// Its stable code, for example `offer-open`.
@@ -202,6 +205,7 @@ impl Why {
             Self::OfferExpired => "offer-expired",
             Self::OwnOffer => "own-offer",
             Self::TooLittleErased => "too-little-erased",
+            Self::NotOnboarded => "not-onboarded",
         }
     }
 
@@ -224,7 +228,8 @@ impl Why {
             | Self::OfferOpen
             | Self::OfferExpired
             | Self::OwnOffer
-            | Self::TooLittleErased => 409,
+            | Self::TooLittleErased
+            | Self::NotOnboarded => 409,
         }
     }
 }

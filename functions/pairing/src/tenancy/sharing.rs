@@ -19,8 +19,11 @@ pub(super) fn invite(
     if before.owner() != Some(by) {
         return refused(not_owner(before, by));
     }
-    if before.invitations.contains_key(id) {
-        return already(before);
+    match before.invitations.get(id) {
+        Some(known) if known.token == token || !known.is_open(now) => return already(before),
+        Some(known) if known.guest == guest => return renew(before, (id, token), now),
+        Some(_) => return already(before),
+        None => {}
     }
     let mut draft = Draft::of(before, now);
     let now = draft.after.updated_at;
@@ -34,6 +37,15 @@ pub(super) fn invite(
     let expires_at = now.plus_millis(SHARE_MILLIS);
     let invitation = Invitation { guest, token, expires_at, state: InvitationState::Open };
     draft.after.invitations.insert(id.clone(), invitation);
+    draft.told(Told::Invited { id: id.clone(), guest })
+}
+
+/// The same request again, whose first answer nobody got: the invitation gets the token that is answered now.
+fn renew(before: &Tenancy, (id, token): (&ShareId, TokenHash), now: Timestamp) -> Transition {
+    let mut draft = Draft::of(before, now);
+    let Some(invitation) = draft.after.invitations.get_mut(id) else { return already(before) };
+    invitation.token = token;
+    let guest = invitation.guest;
     draft.told(Told::Invited { id: id.clone(), guest })
 }
 
