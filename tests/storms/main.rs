@@ -5,6 +5,7 @@
 #![expect(clippy::print_stdout, reason = "the figures of a run are its result")]
 
 mod catalog;
+mod commands;
 mod descriptions;
 mod events;
 mod kinds;

@@ -219,7 +219,8 @@ impl Store {
     ) -> Result<Vec<(ThingName, CommandId)>, CommandsFailure> {
         let query = self.client.query().table_name(&self.table).index_name("expiry").limit(limit);
         let query = query
-            .key_condition_expression("shard = :shard AND expiresAt <= :ended")
+            .key_condition_expression("#shard = :shard AND expiresAt <= :ended")
+            .expression_attribute_names("#shard", "shard")
             .expression_attribute_values(":shard", items::text(items::shard(shard)))
             .expression_attribute_values(":ended", AttributeValue::N(ended.as_millis().to_string()));
         let answer = query.send().await.map_err(|error| CommandsFailure::NotListed(Box::new(error)))?;

@@ -4,7 +4,7 @@ use futures_util::future::join_all;
 use loam_kit::{eventually, now};
 use serde_json::json;
 
-use crate::world::{World, id_in, problem};
+use super::world::{World, id_in, problem};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn of_any_number_of_runs_one_sends_and_no_device_gets_a_command_twice() {

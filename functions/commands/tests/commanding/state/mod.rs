@@ -3,7 +3,7 @@
 use loam_kit::{Answer, seed_membership, unique_thing};
 use serde_json::{Value, json};
 
-use crate::world::{World, problem};
+use super::world::{World, problem};
 
 async fn patch(world: &World, query: &str, desired: Value, if_match: Option<&str>) -> Answer {
     let headers: Vec<_> = if_match.iter().map(|tag| ("if-match", *tag)).collect();
