@@ -323,6 +323,28 @@ async fn bring(admin: &SdkConfig, from: &str, to: &str) {
     }
 }
 
+impl Story<'_> {
+    /// Where the handlers look, and as whom: tables of the story's own, or the stack's under the function's role.
+    async fn place(
+        &self,
+        records: &Records,
+        (own, of_the_stack): (&str, &str),
+        thing: &ThingName,
+        endpoint: &str,
+    ) -> (String, String, SdkConfig) {
+        let stack = Stack::deployed();
+        let things_table = records.bring(thing, self.tables).await;
+        match self.tables {
+            Tables::Own => (own.to_owned(), things_table, stack.admin_through(endpoint).await),
+            Tables::OfTheStack => {
+                bring(&stack.admin().await, own, of_the_stack).await;
+                let sdk = stack.role_of(stack.function(self.function()), endpoint).await;
+                (of_the_stack.to_owned(), things_table, sdk)
+            }
+        }
+    }
+}
+
 impl Scenario for Story<'_> {
     type World = World;
     type State = Left;
@@ -362,18 +384,8 @@ impl Scenario for Story<'_> {
         let straight = Routes::new(&admin, before);
         let id = self.prepare(&straight, &admin, of_queue, (&thing, &user, &identity), at).await?;
         self.end(&records.things, &thing, at).await;
-        let commands_table = match self.tables {
-            Tables::Own => own.clone(),
-            Tables::OfTheStack => {
-                bring(&admin, &own, &config.commands_table).await;
-                config.commands_table.clone()
-            }
-        };
-        let things_table = records.bring(&thing, self.tables).await;
-        let sdk = match self.tables {
-            Tables::Own => stack.admin_through(endpoint).await,
-            Tables::OfTheStack => stack.role_of(stack.function(self.function()), endpoint).await,
-        };
+        let (commands_table, things_table, sdk) =
+            self.place(&records, (&own, &config.commands_table), &thing, endpoint).await;
         let twins_table = self.twins(&admin, &config, &records.things, &thing).await;
         let own_names =
             [(&commands_table, "CommandsTable"), (&things_table, "ThingsTable"), (&twins_table, "TwinsTable")]
@@ -545,7 +557,7 @@ impl Story<'_> {
 async fn a_run_that_is_stopped_at_any_call_leaves_its_commands_to_the_next_one() {
     let stage = Stage::new().await;
     for story in stage.stories(Tables::Own).iter().filter(|story| story.way != Way::Reads) {
-        survives_crashes(story).await;
+        Box::pin(survives_crashes(story)).await;
     }
 }
 
@@ -553,6 +565,6 @@ async fn a_run_that_is_stopped_at_any_call_leaves_its_commands_to_the_next_one()
 async fn throttling_and_failures_at_any_call_never_make_a_wrong_success() {
     let stage = Stage::new().await;
     for story in stage.stories(Tables::Own).iter().filter(|story| story.is_strained() && story.way != Way::Reads) {
-        survives_strain(story).await;
+        Box::pin(survives_strain(story)).await;
     }
 }

@@ -141,13 +141,13 @@ impl Scenario for Story {
 #[tokio::test(flavor = "multi_thread")]
 async fn pairing_relay_tells_everybody_in_the_end_wherever_it_crashes() {
     for story in &STORIES {
-        survives_crashes(story).await;
+        Box::pin(survives_crashes(story)).await;
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn pairing_relay_loses_no_news_to_throttling_and_failures() {
     for story in &STORIES {
-        survives_strain(story).await;
+        Box::pin(survives_strain(story)).await;
     }
 }

@@ -5,7 +5,9 @@ use std::time::Duration;
 
 use loam_device::soil::{self, Humidity, Reading};
 use loam_device::{Device, Options, QoS};
-use loam_kit::{Answer, Api, Inbox, Person, claims, eventually, eventually_within, patience, unique_thing};
+use loam_kit::{
+    Answer, Api, App, Inbox, LiveAccess, Person, claims, eventually, eventually_within, patience, unique_thing,
+};
 use serde_json::{Value, json};
 
 use crate::newcomers::Newcomers;
@@ -67,6 +69,20 @@ impl User {
 
     async fn thing(&self, device: &OnTheSpot) -> Answer {
         self.api.get(&format!("/v1/things/{}", device.thing)).await
+    }
+
+    /// Waits until the catalog shows them the device, which takes its rows a moment.
+    async fn sees(&self, device: &OnTheSpot) {
+        eventually("the owner sees the device", async || (self.thing(device).await.status == 200).then_some(())).await;
+    }
+
+    /// Their app, which listens, and their identity.
+    async fn live(&self, world: &Newcomers) -> (App, String) {
+        let api = Api::new(&world.stack, Some(&self.person.id_token));
+        let answer = api.send("POST", "/v1/credentials", &[], None).await;
+        assert_eq!(answer.status, 200, "{}", answer.body);
+        let access: LiveAccess = serde_json::from_str(&answer.body).unwrap();
+        (App::listening(&world.stack, &access).await, access.identity_id)
     }
 
     /// Whether nothing at all lets them know of the device.
@@ -156,7 +172,7 @@ async fn who_has_a_device_in_hand_owns_it_and_nobody_else_gets_that_far() {
     let (status, owned) = ann.confirm(&claim, &signed).await;
     assert_eq!((status, &owned["thing"], &owned["role"]), (200, &json!(thing), &json!("owner")), "{owned}");
     assert_eq!(ann.confirm(&claim, &signed).await.0, 200, "said twice, done once");
-    assert_eq!(ann.thing(&device).await.status, 200);
+    ann.sees(&device).await;
     eve.knows_nothing_of(&device).await;
     let (status, taken) = eve.claim(thing).await;
     assert_eq!((status, &taken["code"]), (409, &json!("paired-by-another")), "the window is still open: {taken}");
@@ -212,9 +228,10 @@ async fn an_owner_shares_and_gives_up_and_after_that_nothing_is_anybodys() {
         assert_eq!(answer.status, status, "{}", answer.body);
     }
     let tag = json!({"tags": {"word": "blaubeere"}, "friendlyName": "blaubeere"});
+    ann.sees(&device).await;
     let tagged = ann.api.send("PATCH", &format!("/v1/things/{thing}"), &[], Some(&tag)).await;
     assert_eq!(tagged.status, 200, "{}", tagged.body);
-    let rule = json!({"rules": [{"path": "humidity", "threshold": 77}]});
+    let rule = json!({"rules": [{"path": "humidity", "threshold": 43.21}]});
     let ruled = ann.api.send("PUT", &format!("/v1/alert-rules/thing:{thing}"), &[], Some(&rule)).await;
     assert!(matches!(ruled.status, 200 | 201 | 204), "{}", ruled.body);
     let ordered = ann.api.post(&format!("/v1/things/{thing}/commands"), &json!({"name": "blink"})).await.json();
@@ -235,13 +252,13 @@ async fn an_owner_shares_and_gives_up_and_after_that_nothing_is_anybodys() {
     is_erased(&world, &device).await;
 
     dan.pairs(&device).await;
+    dan.sees(&device).await;
     let after = dan.thing(&device).await;
-    assert_eq!(after.status, 200);
     let rules = dan.api.get(&format!("/v1/alert-rules/thing:{thing}")).await;
     let commands = dan.api.get(&format!("/v1/things/{thing}/commands")).await;
     assert_eq!(commands.json()["items"], json!([]), "{}", commands.body);
     for (what, body) in [("thing", &after.body), ("rules", &rules.body)] {
-        assert!(!body.contains("blaubeere") && !body.contains("77"), "the second owner sees in {what}: {body}");
+        assert!(!body.contains("blaubeere") && !body.contains("43.21"), "the second owner sees in {what}: {body}");
     }
     for former in [&ann, &bob, &cat] {
         former.knows_nothing_of(&device).await;
@@ -256,6 +273,7 @@ async fn a_transfer_ends_the_former_owners_time_and_begins_the_heirs_when_all_is
     ann.pairs(&device).await;
     let (status, offer) = ann.post(&format!("/v1/things/{}/transfers-of-ownership", device.thing), &json!({})).await;
     assert_eq!(status, 201, "{offer}");
+    ann.sees(&device).await;
     assert_eq!(ann.thing(&device).await.status, 200, "until somebody accepts, it is hers");
     let path = format!("/v1/transfers-of-ownership/{}/accept", offer["id"].as_str().unwrap());
     let secret = json!({"token": offer["token"]});
@@ -281,6 +299,7 @@ async fn a_reset_while_the_device_is_off_ends_its_owners_time_at_the_next_connec
     let mut device = OnTheSpot::onboarded(&world, "reset").await;
     let ann = User::new(&world, "ann").await;
     ann.pairs(&device).await;
+    ann.sees(&device).await;
     device.power_off(&world).await;
     assert!(!device.reset("0").await, "nobody can be told");
     assert_eq!(ann.thing(&device).await.status, 200);
@@ -322,4 +341,45 @@ async fn mail_goes_to_the_members_who_want_it_while_they_are_members() {
     says(&sensor, 20).await;
     eventually("the operators' mail", async || everybody.take().await.pop()).await;
     assert_eq!((hers.take().await, his.take().await), (vec![], vec![]));
+}
+
+#[tokio::test]
+async fn a_live_app_follows_its_device_until_its_owners_time_ends_and_then_neither_hears_nor_moves_it() {
+    let world = enabled().await;
+    let device = OnTheSpot::onboarded(&world, "live").await;
+    let (ann, eve) = (User::new(&world, "ann").await, User::new(&world, "eve").await);
+    let thing = device.thing.as_str();
+    ann.pairs(&device).await;
+    let ((mut hers, ann_id), (mut foreign, eve_id)) = (ann.live(&world).await, eve.live(&world).await);
+    let wish = |id: &str, lamp: &str| json!({"requestId": id, "desired": {"lamp": lamp}});
+    let desired = |identity: &str| format!("loam/users/{identity}/things/{thing}/desired");
+
+    let topic = desired(&ann_id);
+    assert_eq!(hers.publish(&topic, &wish("w1", "on")).await, Some(true));
+    hers.hears(|topic, told| topic.ends_with("/desired/accepted") && told["requestId"] == "w1").await;
+    hers.hears(|topic, told| topic.ends_with("/state") && told.to_string().contains("on")).await;
+    let topic = desired(&eve_id);
+    assert_eq!(foreign.publish(&topic, &wish("w2", "red")).await, Some(true), "it is her own mailbox");
+    foreign.hears(|topic, told| topic.ends_with("/desired/rejected") && told["requestId"] == "w2").await;
+
+    let gone = ann.api.send("DELETE", &format!("/v1/things/{thing}/pairing"), &[], None).await;
+    assert_eq!(gone.status, 202, "{}", gone.body);
+    let own = format!("loam/users/{ann_id}/#");
+    hers.heard_by_now(&own).await;
+    let path = format!("/v1/things/{thing}/state?waitSeconds=20");
+    let by_operator = json!({"desired": {"lamp": "green"}});
+    let moved = world.operator.send("PATCH", &path, &[], Some(&by_operator)).await;
+    assert_eq!(moved.status, 200, "{}", moved.body);
+    let topic = desired(&ann_id);
+    assert_eq!(hers.publish(&topic, &wish("w3", "blue")).await, Some(true));
+    let (_, refusal) = hers
+        .hears(|topic, told| {
+            assert!(!topic.ends_with("/state") || !told.to_string().contains("green"), "heard after the end: {told}");
+            topic.ends_with("/desired/rejected") && told["requestId"] == "w3"
+        })
+        .await;
+    assert_eq!(refusal["code"], "no-such-thing", "{refusal}");
+    let after = hers.heard_by_now(&own).await;
+    assert!(after.iter().all(|(topic, _)| !topic.contains(thing)), "{after:?}");
+    assert_eq!(world.shadow(&device.thing).await["state"]["reported"]["lamp"], "green");
 }

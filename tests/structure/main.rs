@@ -90,7 +90,8 @@ fn allowed(folder: &str) -> &'static [&'static str] {
         // `select(filter)`: every capability that acts on many things chooses them in one way.
         ["shared", "things"] => &["loam-domain", "loam-query", "loam-runtime"],
         ["shared", "dead-letters" | "direct-messages" | "http"] => &["loam-domain", "loam-runtime"],
-        ["tests", "kit"] => &["loam-device", "loam-domain", "loam-runtime"],
+        // It asks routers in process, and makes things' records.
+        ["tests", "kit"] => &["loam-device", "loam-domain", "loam-http", "loam-runtime", "loam-things"],
         ["tests"] => &[
             "catalog",
             "commands",

@@ -1,4 +1,5 @@
 //! The routes of pairing on the real stack, under the function's own role.
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a panic is how a test fails")]
 
 #[path = "handler/races.rs"]
 mod races;

@@ -88,7 +88,7 @@ pub(super) async fn begin(
         id: id_for(repeat.as_ref())?,
         now: call.now,
     };
-    api.idempotency.once(&call, repeat.as_ref(), api.begin(&asked)).await
+    Box::pin(api.idempotency.once(&call, repeat.as_ref(), api.begin(&asked))).await
 }
 
 fn thing_in(text: &str) -> Result<ThingName, Problem> {
@@ -113,7 +113,7 @@ impl Api {
             Some(_) => Some(self.counted(user, thing, *now).await?),
             None => None,
         };
-        let known = self.known(thing).await?;
+        let known = Box::pin(self.known(thing)).await?;
         let came = begun(thing, known.as_ref(), user, code.as_ref(), *now);
         if let Some(both) = counted.filter(|_| came.was_admitted()) {
             self.given_back(user, thing, &both).await?;

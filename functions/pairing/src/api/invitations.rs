@@ -78,7 +78,7 @@ pub(super) async fn invite(
         Problem::bad_request("invalid-role", "nobody is invited as that").with_mistakes([mistake])
     })?;
     let id = id_for(repeat.as_ref())?;
-    api.idempotency.once(&call, repeat.as_ref(), api.invite(&grant, id, guest, call.now)).await
+    Box::pin(api.idempotency.once(&call, repeat.as_ref(), api.invite(&grant, id, guest, call.now))).await
 }
 
 /// Accepts an invitation. Done again by the same person, it is done.

@@ -51,7 +51,7 @@ pub(super) async fn offer(
     Creation { body: OfferOrder {}, repeat }: Creation<OfferOrder>,
 ) -> Result<Response, Problem> {
     let id = id_for(repeat.as_ref())?;
-    api.idempotency.once(&call, repeat.as_ref(), api.offer(&grant, id, call.now)).await
+    Box::pin(api.idempotency.once(&call, repeat.as_ref(), api.offer(&grant, id, call.now))).await
 }
 
 /// Accepts an offer. All access of the former owner and their guests ends in this very request; the caller owns the thing when

@@ -8,7 +8,7 @@ use super::world::{World, id_in, problem};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn of_any_number_of_runs_one_sends_and_no_device_gets_a_command_twice() {
-    let world = World::new("runs").await;
+    let world = Box::pin(World::new("runs")).await;
     let device = world.device().await;
     for runs in [2, 4, 8] {
         let id = id_in(&world.order(&json!({"name": "blink", "maxDeliveries": 1})).await);
@@ -20,7 +20,7 @@ async fn of_any_number_of_runs_one_sends_and_no_device_gets_a_command_twice() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_cancelled_command_says_whether_it_may_have_run_and_a_delivered_one_is_never_cancelled() {
-    let world = World::new("cancel").await;
+    let world = Box::pin(World::new("cancel")).await;
     let device = world.device().await;
     for callers in [2, 4, 8, 2, 4, 8] {
         let id = id_in(&world.order(&json!({"name": "blink", "maxDeliveries": 2})).await);
@@ -44,7 +44,7 @@ async fn a_cancelled_command_says_whether_it_may_have_run_and_a_delivered_one_is
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn nothing_is_claimed_after_the_unpair_was_answered() {
-    let world = World::new("unpair").await;
+    let world = Box::pin(World::new("unpair")).await;
     for callers in [2, 4, 8] {
         let world = world.another("unpair").await;
         let device = world.device().await;

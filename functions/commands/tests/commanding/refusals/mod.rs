@@ -7,7 +7,7 @@ use super::world::{World, id_in, problem};
 
 #[tokio::test]
 async fn an_order_out_of_bounds_is_refused_with_its_code_and_place() {
-    let world = World::new("bounds").await;
+    let world = Box::pin(World::new("bounds")).await;
     let sized = |bytes: usize| json!({"name": "blink", "payload": "x".repeat(bytes - 2)});
     for (body, status, code, pointer) in [
         (sized(65_537), 413, "payload-too-large", "/payload"),
@@ -28,7 +28,7 @@ async fn an_order_out_of_bounds_is_refused_with_its_code_and_place() {
 
 #[tokio::test]
 async fn a_command_that_one_may_not_know_of_is_one_that_does_not_exist_byte_for_byte() {
-    let world = World::new("foreign").await;
+    let world = Box::pin(World::new("foreign")).await;
     let id = id_in(&world.order(&json!({"name": "blink"})).await);
     let stranger = unique_thing("user").to_string();
     let viewer = unique_thing("user").to_string();
@@ -61,7 +61,7 @@ async fn a_command_that_one_may_not_know_of_is_one_that_does_not_exist_byte_for_
 
 #[tokio::test]
 async fn a_hundred_open_commands_are_taken_and_no_more() {
-    let world = World::new("hundred").await;
+    let world = Box::pin(World::new("hundred")).await;
     for _ in 0..10 {
         let orders = (0..10).map(|_| async { world.order(&json!({"name": "blink"})).await.status });
         let statuses = futures_util::future::join_all(orders).await;
@@ -77,7 +77,7 @@ async fn a_hundred_open_commands_are_taken_and_no_more() {
 
 #[tokio::test]
 async fn a_message_that_is_none_is_kept_with_its_code() {
-    let world = World::new("kept").await;
+    let world = Box::pin(World::new("kept")).await;
     let letters = loam_kit::DeadLetterQueue::new(&world.stack.admin().await, world.stack.output("CommandsDeadLetters"));
     world.deliver(world.said(&"0".repeat(32), "done", "", loam_kit::now())).await;
     world.deliver(world.said(&"0".repeat(32), "failed", "[1]", loam_kit::now())).await;

@@ -13,7 +13,7 @@ async fn patch(world: &World, query: &str, desired: Value, if_match: Option<&str
 
 #[tokio::test]
 async fn a_change_is_pending_until_the_device_reports_it_and_converged_then() {
-    let world = World::new("converge").await;
+    let world = Box::pin(World::new("converge")).await;
     let empty = world.own("GET", &world.state_path(), None).await;
     assert_eq!((empty.status, empty.json()["version"].clone()), (200, json!(0)));
     let pending = patch(&world, "", json!({"lamp": {"on": true}}), None).await;
@@ -32,7 +32,7 @@ async fn a_change_is_pending_until_the_device_reports_it_and_converged_then() {
 
 #[tokio::test]
 async fn a_change_on_an_old_version_is_a_conflict_and_says_which_is_new() {
-    let world = World::new("conflict").await;
+    let world = Box::pin(World::new("conflict")).await;
     let first = patch(&world, "", json!({"a": 1}), Some("\"0\"")).await;
     assert_eq!(first.status, 202, "{}", first.body);
     let old = patch(&world, "", json!({"a": 2}), Some("\"7\"")).await;
@@ -47,7 +47,7 @@ async fn a_change_on_an_old_version_is_a_conflict_and_says_which_is_new() {
 
 #[tokio::test]
 async fn who_is_overtaken_during_the_wait_is_told_so() {
-    let world = World::new("overtaken").await;
+    let world = Box::pin(World::new("overtaken")).await;
     let overtaking = async {
         tokio::time::sleep(std::time::Duration::from_millis(500)).await;
         patch(&world, "", json!({"on": false}), None).await
@@ -58,7 +58,7 @@ async fn who_is_overtaken_during_the_wait_is_told_so() {
 
 #[tokio::test]
 async fn a_change_out_of_bounds_is_refused_and_a_viewer_desires_nothing() {
-    let world = World::new("odd").await;
+    let world = Box::pin(World::new("odd")).await;
     let deep = (0..9).fold(json!(1), |inner, _| json!({"a": inner}));
     for (desired, status, code) in [
         (json!({}), 400, "empty-desired-state"),
