@@ -142,17 +142,6 @@ def _user(verbs: Any) -> None:
     parser.add_argument("--state", required=True, help="directory that keeps <name>.password and <name>.token")
 
 
-def _member(verbs: Any) -> None:
-    parser = verbs.add_parser("member", help="make a person a member of a thing, or no more one")
-    _endpoint(parser, required=False)
-    parser.add_argument("--stack", required=True)
-    parser.add_argument("--user", required=True, help="a name that `user` was given, a mail address, or the sub in the user pool")
-    parser.add_argument("--thing", required=True)
-    what = parser.add_mutually_exclusive_group(required=True)
-    what.add_argument("--role", choices=("owner", "controller", "viewer"))
-    what.add_argument("--remove", action="store_true", help="the person is no member any more")
-
-
 def _logs(verbs: Any) -> None:
     parser = verbs.add_parser("logs", help="print what a stack's functions have logged as JSON, by log group")
     _endpoint(parser)
@@ -163,7 +152,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="loam_local", description=__doc__)
     verbs = parser.add_subparsers(dest="verb", required=True)
     for add in (_serve, _admin, _seed, _invite, _register_ca, _certificate, _present, _describe, _watch, _expand,
-                _destroy, _replay, _logs, _user, _member):
+                _destroy, _replay, _logs, _user):
         add(verbs)
     return parser
 

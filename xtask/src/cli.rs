@@ -27,8 +27,8 @@ pub(crate) enum Verb {
     Down,
     /// A fresh token for the HTTP API of what `up` runs; makes the person first, if need be
     ///
-    /// A second person, who may do nothing yet: `cargo xtask token --name ann`. `cargo xtask member` gives them a thing. The
-    /// token is good for an hour and lies in a file that only you can read.
+    /// A second person, who has no thing yet: `cargo xtask token --name ann`; README.md, "Own a thing", says how they get one.
+    /// The token is good for an hour and lies in a file that only you can read.
     Token(TokenOptions),
     /// Run the tests, on a local AWS of their own
     Test(TestOptions),
@@ -44,11 +44,6 @@ pub(crate) enum Verb {
     Destroy(StackOptions),
     /// Hand over again what lies in a stack's dead-letter queues
     Replay(ReplayOptions),
-    /// Make a person a member of a thing, or no more one
-    ///
-    /// `cargo xtask member --user ann --thing soilSensor1 --role viewer`; the thing is in the person's `GET /v1/things` at
-    /// once. Again with another role changes it; `--remove` ends it.
-    Member(MemberOptions),
 }
 
 #[derive(Args)]
@@ -183,28 +178,6 @@ pub(crate) struct ReplayOptions {
     /// Only say what would be done
     #[arg(long)]
     pub(crate) dry_run: bool,
-}
-
-#[derive(Args)]
-pub(crate) struct MemberOptions {
-    /// Name of the stack
-    #[arg(long, default_value = "loam")]
-    pub(crate) stack: String,
-    /// Take the stack of your AWS account (ordinary credentials) even while a local AWS runs
-    #[arg(long)]
-    pub(crate) aws: bool,
-    /// The person: a name that `cargo xtask token --name` was given, a mail address, or the sub in the user pool
-    #[arg(long)]
-    pub(crate) user: String,
-    /// The thing's name
-    #[arg(long)]
-    pub(crate) thing: String,
-    /// What the person may do: a viewer sees, a controller acts, too, an owner decides who else may
-    #[arg(long, value_parser = ["owner", "controller", "viewer"], required_unless_present = "remove")]
-    pub(crate) role: Option<String>,
-    /// The person is no member any more
-    #[arg(long, conflicts_with = "role")]
-    pub(crate) remove: bool,
 }
 
 /// Lambda's names for processors.

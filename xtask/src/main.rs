@@ -72,6 +72,5 @@ fn dispatch(verb: Verb) -> Result<ExitCode, Failure> {
         Verb::RegisterCa(options) => remote::register_ca(&project, &options),
         Verb::Destroy(options) => remote::destroy(&project, &options),
         Verb::Replay(options) => remote::replay(&project, &options),
-        Verb::Member(options) => remote::member(&project, &options),
     }
 }

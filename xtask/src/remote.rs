@@ -1,9 +1,9 @@
-//! Verbs that the Python package does on the local AWS or in an account: `destroy` and `replay` of a stack, `member`, `register-ca`.
+//! Verbs that the Python package does on the local AWS or in an account: `destroy` and `replay` of a stack, `register-ca`.
 
 use std::path::PathBuf;
 use std::process::{Command, ExitCode};
 
-use crate::cli::{MemberOptions, RegisterCaOptions, ReplayOptions, StackOptions};
+use crate::cli::{RegisterCaOptions, ReplayOptions, StackOptions};
 use crate::emulator::LocalAws;
 use crate::failure::Failure;
 use crate::process;
@@ -27,14 +27,6 @@ pub(crate) fn replay(project: &Project, options: &ReplayOptions) -> Result<ExitC
     let flags = [("--refused", options.refused), ("--dry-run", options.dry_run)];
     let given: Vec<&str> = flags.into_iter().filter(|(_, given)| *given).map(|(flag, _)| flag).collect();
     run(project, "replay", &options.stack, &given)
-}
-
-/// Writes or removes a membership.
-pub(crate) fn member(project: &Project, options: &MemberOptions) -> Result<ExitCode, Failure> {
-    let role: Vec<&str> =
-        if options.remove { vec!["--remove"] } else { options.role.iter().flat_map(|role| ["--role", role]).collect() };
-    let given = [&["--user", &options.user, "--thing", &options.thing][..], &role].concat();
-    run(project, "member", &StackOptions { stack: options.stack.clone(), aws: options.aws }, &given)
 }
 
 /// Lets the devices of a CA join by themselves. Without files it is the local AWS's development CA.

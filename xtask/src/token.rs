@@ -36,9 +36,7 @@ pub(crate) fn run(project: &Project, options: &TokenOptions) -> Result<ExitCode,
     terminal::say(&caller.curl(project.root()));
     if in_groups(&options.name, &options.group).is_empty() {
         let name = &options.name;
-        terminal::note(&format!(
-            "  a thing for {name}: cargo xtask member --user {name} --thing soilSensor1 --role viewer"
-        ));
+        terminal::note(&format!("  a thing for {name}: README.md, \"Own a thing\""));
     }
     Ok(ExitCode::SUCCESS)
 }
