@@ -11,6 +11,7 @@ import ssl
 import sys
 import threading
 import time
+import uuid
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -202,7 +203,9 @@ def _session(settings: Settings, token: str, arguments: argparse.Namespace, to_s
 
 def _send(client: Client, mailbox: Mailbox, arguments: argparse.Namespace) -> None:
     kind = "desired" if arguments.command == "set" else "commands"
-    client.publish(mailbox.topic(kind, arguments.thing), json.dumps(arguments.document), qos=1).wait_for_publish(20)
+    # The answer repeats the id; the same wish with the same id, twice, is one.
+    wish = {"requestId": str(uuid.uuid4()), **arguments.document}
+    client.publish(mailbox.topic(kind, arguments.thing), json.dumps(wish), qos=1).wait_for_publish(20)
 
 
 def _while_connected(client: Client, end: float | None) -> None:

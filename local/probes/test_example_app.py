@@ -135,6 +135,7 @@ def test_the_app_asks_for_a_state_and_orders_a_command(people: app.People, route
     process = _started(people, route, tmp_path, command, "pump1", '{"name": "flush"}')
     sent = local.received(url)
     identity = route.identities[0]
+    assert len(sent.pop("requestId")) == 36
     assert sent == {"name": "flush", "topic": f"loam/users/{identity}/things/pump1/{topic}", "client": identity}
     _end(process)
 
