@@ -1,7 +1,4 @@
-//! Who owns a thing, with whom it is shared, and how it changes hands.
-//!
-//! The decisions are pure: time, random bytes and everything that was read are arguments. [`tenancy`] is the heart: one
-//! aggregate per thing, one conditional write per change.
+#![doc = include_str!("../README.md")]
 
 mod api;
 pub mod attempts;

@@ -1,4 +1,17 @@
 //! Rows as items: keys, the row itself as JSON text, and beside it what conditions and people look for.
+//!
+//! | `thing` | `item` | holds | written on the condition |
+//! | --- | --- | --- | --- |
+//! | the thing | `tenancy` | owner, members, invitations, offer, end | its version is the one that was read |
+//! | the thing | `window` | the device's window, until a day after it | the press is newer |
+//! | the thing | `code` | the hash of the printed code | none: an operator's word |
+//! | the thing, `user#{sub}` | `attempts` | wrong codes at it, by them | as it was read |
+//! | the thing | `event#{time}#{version}` | an event, for 30 days | in the transaction of its tenancy |
+//! | `user#{sub}` | `claim#{id}` | a claim, until a day after its time | none there; then: still open |
+//! | `user#{sub}`, `identity#{id}` | `identity` | who listens as whom, until a day after | nobody else's |
+//! | `share#{id}` | `pointer` | whose invitation or offer it is, until two days after its time | none there |
+//!
+//! Names of things hold no `#`. A claim lies under its person, so that nobody else can address it.
 
 use std::collections::HashMap;
 
