@@ -8,8 +8,8 @@
 //! | the thing, `user#{sub}` | `attempts` | wrong codes at it, by them | as it was read |
 //! | the thing | `event#{time}#{version}` | an event, for 30 days | in the transaction of its tenancy |
 //! | `user#{sub}` | `claim#{id}` | a claim, until a day after its time | none there; then: still open |
-//! | `user#{sub}`, `identity#{id}` | `identity` | who listens as whom, until a day after | nobody else's |
-//! | `share#{id}` | `pointer` | whose invitation or offer it is, until two days after its time | none there |
+//! | `user#{sub}`, `identity#{id}` | `identity` | who listens as whom, until a day after | none there, or the same person's |
+//! | `share#{id}` | `pointer` | whose invitation or offer it is, until two days after its time | none there, or the same |
 //!
 //! Names of things hold no `#`. A claim lies under its person, so that nobody else can address it.
 
