@@ -105,6 +105,7 @@ fn allowed(folder: &str) -> &'static [&'static str] {
             "loam-runtime",
             "loam-things",
             "onboarding",
+            "pairing",
             "presence",
             "soil-alerts",
             "sync-invoke",
