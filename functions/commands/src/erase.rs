@@ -45,10 +45,7 @@ impl Eraser {
 
     /// What former owners left, when all is quiet: rows, and what they desired.
     pub(crate) async fn former(&self, thing: &ThingName, now: Timestamp) -> Result<Erased, CommandsFailure> {
-        let Some(record) = self.things.get(thing).await?.filter(|record| !record.is_retiring()) else {
-            return Ok(Erased::Done);
-        };
-        let through = match record.erasure.map_or(Turn::Nothing, |erasure| erasure.turn(CAPABILITY, now)) {
+        let through = match self.things.erasure_turn(thing, CAPABILITY, now).await? {
             Turn::Nothing => return Ok(Erased::Done),
             Turn::Wait { millis } => return Ok(Erased::Again(now.plus_millis(millis))),
             Turn::Erase { through } => through,

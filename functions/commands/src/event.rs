@@ -28,10 +28,8 @@ pub enum Message {
     },
     /// An app wants something.
     Wish(Wished),
-    /// What is kept of a thing is to be erased, all of it.
+    /// What is kept of a thing, or of a former owner's time, is to be erased.
     Erasure(Erasure),
-    /// An owner's time is over: what is kept of it is to be erased.
-    Unpaired(ThingName),
     /// An order for many things is to go on after this thing.
     Spread {
         /// The order.
@@ -57,7 +55,6 @@ pub struct Wished {
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 enum Own {
     Deliver(ThingName),
-    EraseOf(ThingName),
     Spread { order: CommandId, after: Option<ThingName> },
 }
 
@@ -70,7 +67,6 @@ impl Message {
         if let Ok(own) = serde_json::from_str(body) {
             return Ok(match own {
                 Own::Deliver(thing) => Self::Deliver(thing),
-                Own::EraseOf(thing) => Self::Unpaired(thing),
                 Own::Spread { order, after } => Self::Spread { order, after },
             });
         }
@@ -90,14 +86,6 @@ impl Message {
         serde_json::to_string(&Own::Deliver(thing.clone()))
     }
 
-    /// The message to ourselves that what former owners left of `thing` is to be erased.
-    ///
-    /// # Errors
-    /// Never in practice.
-    pub fn erase_of(thing: &ThingName) -> Result<String, serde_json::Error> {
-        serde_json::to_string(&Own::EraseOf(thing.clone()))
-    }
-
     /// The message to ourselves that an order for many goes on.
     ///
     /// # Errors
@@ -110,10 +98,12 @@ impl Message {
 fn of_events(event: &Value) -> Result<Message, Refused> {
     let event = Event::deserialize(event).map_err(|_| Refused::NotAnEvent)?;
     let thing = event.thing.ok_or(Refused::NotAnEvent)?;
-    #[expect(clippy::wildcard_enum_match_arm, reason = "the subscription names these three; all else is a mistake")]
+    #[expect(
+        clippy::wildcard_enum_match_arm,
+        reason = "the subscription names these and the ends; all else is a mistake"
+    )]
     match event.kind {
         EventType::PresenceConnected | EventType::CommandQueued => Ok(Message::Deliver(thing)),
-        EventType::ThingUnpaired => Ok(Message::Unpaired(thing)),
         _ => Err(Refused::NotAnEvent),
     }
 }
@@ -148,7 +138,6 @@ mod tests {
         let id = CommandId::parse(&"a".repeat(32)).unwrap();
         let parsed = |body: String| Message::parse(&body).unwrap();
         assert_eq!(parsed(Message::deliver(&thing()).unwrap()), Message::Deliver(thing()));
-        assert_eq!(parsed(Message::erase_of(&thing()).unwrap()), Message::Unpaired(thing()));
         let spread = Message::Spread { order: id.clone(), after: Some(thing()) };
         assert_eq!(parsed(Message::spread(&id, Some(&thing())).unwrap()), spread);
     }
@@ -161,7 +150,7 @@ mod tests {
         };
         assert_eq!(event("presence.connected"), Ok(Message::Deliver(thing())));
         assert_eq!(event("command.queued"), Ok(Message::Deliver(thing())));
-        assert_eq!(event("thing.unpaired"), Ok(Message::Unpaired(thing())));
+        assert_eq!(event("thing.unpaired"), Ok(Message::Erasure(Erasure::OfPeople(thing()))));
         assert!(matches!(event("thing.retiring"), Ok(Message::Erasure(Erasure::Asked(_)))));
         for kind in ["presence.disconnected", "thing.active", "x"] {
             assert_eq!(event(kind), Err(Refused::NotAnEvent), "{kind}");

@@ -74,7 +74,6 @@ impl Handler {
             Ok(Message::Deliver(thing)) => self.deliver(&thing, run, clock).await,
             Ok(Message::Heard { thing, id, feedback }) => self.hear(&thing, &id, feedback, now).await,
             Ok(Message::Wish(wished)) => self.inbound.deal_with(&wished, now).await,
-            Ok(Message::Unpaired(thing)) => self.unpaired(&thing, now).await,
             Ok(Message::Erasure(erasure)) => self.end(&erasure, now).await,
             Ok(Message::Spread { order, after }) => self.spreader.page(&order, after, now).await,
         }
@@ -127,11 +126,11 @@ impl Handler {
         Ok(())
     }
 
-    async fn unpaired(&self, thing: &ThingName, now: Timestamp) -> Result<(), CommandsFailure> {
+    async fn end_of_owner(&self, thing: &ThingName, now: Timestamp) -> Result<(), CommandsFailure> {
         let outcome = match self.eraser.former(thing, now).await? {
             Erased::Done => "erased",
             Erased::Again(at) => {
-                self.queue.send(Message::erase_of(thing)?, at.millis_since(now)).await?;
+                self.queue.send(Erasure::of_people(thing)?, at.millis_since(now)).await?;
                 "again-later"
             }
         };
@@ -141,6 +140,9 @@ impl Handler {
 
     async fn end(&self, erasure: &Erasure, now: Timestamp) -> Result<(), CommandsFailure> {
         let thing = erasure.thing();
+        if let Erasure::OfPeople(_) = erasure {
+            return self.end_of_owner(thing, now).await;
+        }
         if let Erasure::Over(_) = erasure {
             return self.queue.send(Erasure::once_more(thing)?, i64::from(SECOND_LOOK_SECONDS) * 1_000).await;
         }

@@ -1,6 +1,7 @@
 //! Every sample event is what its name says.
 
 use loam_kit::SampleEvents;
+use loam_things::Erasure;
 
 use crate::event::Message;
 
@@ -26,7 +27,7 @@ const EVENTS: [(&str, &[&str]); 26] = [
     ("succeeded", &["word"]),
     ("thing-retired", &["end"]),
     ("thing-retiring", &["end"]),
-    ("thing-unpaired", &["unpaired"]),
+    ("thing-unpaired", &["end of an owner's time"]),
     ("unknown-event", &["not-an-event"]),
     ("unknown-word", &["unknown-topic"]),
     ("wish-that-is-none", &["wish: invalid-body"]),
@@ -38,7 +39,7 @@ fn outcome(body: &str) -> String {
     match Message::parse(body) {
         Ok(Message::Deliver(_)) => "deliver".to_owned(),
         Ok(Message::Heard { .. }) => "word".to_owned(),
-        Ok(Message::Unpaired(_)) => "unpaired".to_owned(),
+        Ok(Message::Erasure(Erasure::OfPeople(_))) => "end of an owner's time".to_owned(),
         Ok(Message::Erasure(_)) => "end".to_owned(),
         Ok(Message::Spread { .. }) => "spread".to_owned(),
         Ok(Message::Wish(wished)) => {

@@ -149,14 +149,15 @@ impl World {
         self.connect(joined).await
     }
 
-    /// The same, with a policy that lets it connect and nothing else.
+    /// The same, with a policy that lets it do all but receive.
     pub(crate) async fn deaf_device(&self) -> Connected {
         let joined = join(&self.stack, &[self.thing.as_str()]).await.remove(0);
         let iot = aws_sdk_iot::Client::new(&self.stack.admin().await);
         let principals = iot.list_thing_principals().thing_name(self.thing.as_str()).send().await.unwrap();
         let certificate = principals.principals().first().unwrap().clone();
         let name = format!("deaf-{}", self.thing);
-        let allow = json!({"Effect": "Allow", "Action": "iot:Connect", "Resource": "*"});
+        let allow =
+            json!({"Effect": "Allow", "Action": ["iot:Connect", "iot:Publish", "iot:Subscribe"], "Resource": "*"});
         let document = json!({"Version": "2012-10-17", "Statement": [allow]}).to_string();
         iot.create_policy().policy_name(&name).policy_document(document).send().await.unwrap();
         iot.attach_policy().policy_name(&name).target(&certificate).send().await.unwrap();
