@@ -103,9 +103,9 @@ struct Topics {
     /// All that is told: `.../things/{thing}/state`, `presence`, `alerts`, `commands`, `members`, and answers to what the
     /// app publishes.
     subscribe: String,
-    /// Desired state, as JSON: what `PATCH /v1/things/{thing}/state` takes.
+    /// Desired state, as JSON: what `PATCH /v1/things/{thing}/state` takes, and a `requestId`.
     desired: String,
-    /// A command, as JSON: what `POST /v1/things/{thing}/commands` takes.
+    /// A command, as JSON: what `POST /v1/things/{thing}/commands` takes, and a `requestId`.
     commands: String,
 }
 

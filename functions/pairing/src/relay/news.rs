@@ -169,7 +169,9 @@ fn event(message: &Value) -> Result<Message, Refused> {
     if subject == Subject::Presence {
         fields.insert("connected".to_owned(), json!(event.kind == EventType::PresenceConnected));
     }
-    let happening = Happening { epoch: Some(event.epoch), at: event.at };
+    // A connection knows nothing of owners: its event carries the epoch of the thing's first one.
+    let epoch = (subject != Subject::Presence).then_some(event.epoch);
+    let happening = Happening { epoch, at: event.at };
     Ok(Message::News(News { thing, subject, happening, content: Content::Fields(fields) }))
 }
 
@@ -274,7 +276,7 @@ mod tests {
         let data =
             json!({"since": 1_900, "reason": "x", "principal": "p", "sessionIdentifier": "s", "versionNumber": 4});
         let (subject, happening, told) = told(&of_event("presence.disconnected", &data));
-        assert_eq!((subject, happening.epoch), (Subject::Presence, Some(1)));
+        assert_eq!((subject, happening.epoch), (Subject::Presence, None));
         assert_eq!(
             told,
             json!({"id": "t1.4", "type": "presence.disconnected", "thing": "t1", "at": 2_000, "since": 1_900,
