@@ -186,7 +186,7 @@ impl Before {
     pub(super) async fn requests(&self, way: Way, stage: &Stage, key: Option<&str>) -> Vec<Request> {
         let [ann, bob] = ["ann", "bob"].map(|name| self.user(name));
         let order = |code: String| json!({"thing": self.thing, "claimCode": code});
-        let pairings = |user| Request::new(user, "POST", "/v1/pairings");
+        let pairings = |user: &UserId| Request::new(user, "POST", "/v1/pairings");
         match way {
             Way::Begin => vec![pairings(&ann).with(order(printed().spelled())).keyed()],
             Way::Confirm | Way::Burn => vec![self.confirmation(&ann, way, key)],
