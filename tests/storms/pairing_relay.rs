@@ -10,14 +10,14 @@ use loam_domain::{ThingName, Timestamp, UserId};
 use loam_kit::{
     App, Chance, DeadLetterQueue, LiveAccess, Person, Stack, claims, now, number_of, rule_event, unique_thing,
 };
-use loam_runtime::{BatchItem, Invocation};
+use loam_runtime::BatchItem;
 use pairing::relay::{Handler, IdentityId, LIVE_MILLIS, Mailbox, RelayConfig};
 use pairing::store::Store;
 use serde_json::{Map, Value, json};
 
 use crate::copies::{Run, batches, deliver};
 use crate::events::{EVENTS, bodies};
-use crate::kinds::{Due, FIELDS, Kind, WHOLE};
+use crate::kinds::{Due, FIELDS, WHOLE};
 use crate::malformed::{self, invocation, per_kind, storm};
 use crate::presence::no_events;
 use crate::sending::Volley;
@@ -61,10 +61,10 @@ fn document(version: i64, at: Timestamp) -> String {
 /// A document that nobody can read is kept; one of a thing that is nobody's is left alone.
 fn volleys(count: usize, seed: u64) -> Vec<Volley> {
     let (mut chance, mut volleys) = (Chance::new(seed), Vec::new());
-    for Kind { name, make, .. } in WHOLE.iter().chain(&FIELDS) {
+    for kind in WHOLE.iter().chain(&FIELDS) {
         let thing = unique_thing("storm");
-        let events = (0..count).map(|_| shadow(&thing, &make(&mut chance), now())).collect();
-        volleys.push(Volley { kind: name, due: Due::Either, thing, events });
+        let events = (0..count).map(|_| shadow(&thing, &(kind.make)(&mut chance), now())).collect();
+        volleys.push(Volley { kind: kind.name, due: Due::Either, thing, events });
     }
     for kind in &EVENTS {
         let thing = unique_thing("storm");
