@@ -5,8 +5,8 @@ use loam_kit::wiretap::{Scenario, Wiretap, calls_table, distinct};
 
 use crate::soil_sweep::Tables;
 use crate::{
-    catalog, catalog_routes, commands, erasures, event_relay, jitr, onboarding, owners, presence, soil_alerts,
-    soil_alerts_routes, sync_invoke, telemetry, telemetry_routes,
+    catalog, catalog_routes, commands, erasures, event_relay, jitr, onboarding, owners, pairing_api, presence,
+    soil_alerts, soil_alerts_routes, sync_invoke, telemetry, telemetry_routes,
 };
 
 /// The table of a story's delivery, with the stack's own names for its resources.
@@ -204,4 +204,15 @@ async fn a_command_from_its_order_to_its_end_costs_these_calls() {
         tables.extend([loam_kit::wiretap::Scenario::name(&story), "\n", &in_order(&nameless(&table)), "\n"]);
     }
     assert_eq!(tables, include_str!("figures/commands.txt"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_route_of_pairing_costs_these_calls() {
+    let stage = pairing_api::Stage::new().await;
+    let mut tables = String::new();
+    for story in stage.stories(Tables::Own) {
+        let table = table_with(&story, pairing_api::World::own_names).await;
+        tables.extend([story.name(), "\n", &in_order(&nameless(&table)), "\n"]);
+    }
+    assert_eq!(tables, include_str!("figures/pairing-routes.txt"));
 }

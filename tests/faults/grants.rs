@@ -3,14 +3,14 @@
 use std::collections::BTreeMap;
 
 use loam_kit::Stack;
-use loam_kit::wiretap::{Account, Call, Grants, Names, Scenario, Wiretap, two_way};
+use loam_kit::wiretap::{Account, Call, Grants, Names, Scenario, Service, Wiretap, two_way};
 use serde_json::Value;
 
 use crate::jitr_api::Routes;
 use crate::soil_sweep::{Silence, Tables};
 use crate::{
-    catalog, catalog_routes, commands, erasures, event_relay, jitr, onboarding, owners, pairing_relay, presence,
-    soil_alerts, soil_alerts_routes, sync_invoke, telemetry, telemetry_routes,
+    catalog, catalog_routes, commands, erasures, event_relay, jitr, onboarding, owners, pairing_api, pairing_relay,
+    presence, soil_alerts, soil_alerts_routes, sync_invoke, telemetry, telemetry_routes,
 };
 
 /// The calls of a story without faults.
@@ -74,6 +74,25 @@ async fn event_relay_may_do_exactly_what_it_does() {
         calls.extend(calls_of(story).await);
     }
     assert_exact("EventRelay", &calls);
+}
+
+/// Identity pools take no signature: who asks them needs no grant. The wiretap tells nothing else of such a call.
+fn is_of_an_identity_pool(call: &Call) -> bool {
+    call.service == Service::Unknown(String::new()) && call.operation.name() == "unsigned POST /"
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn pairings_routes_may_do_exactly_what_they_do() {
+    let stage = pairing_api::Stage::new().await;
+    let (mut calls, mut unsigned) = (Vec::new(), 0);
+    for story in stage.stories(Tables::OfTheStack) {
+        let (of_pools, signed): (Vec<_>, Vec<_>) = calls_of(&story).await.into_iter().partition(is_of_an_identity_pool);
+        assert!(of_pools.is_empty() || story.way == pairing_api::Way::Credentials, "{of_pools:?}");
+        unsigned += of_pools.len();
+        calls.extend(signed);
+    }
+    assert!(unsigned > 0, "nobody asked for credentials");
+    assert_exact("PairingApi", &calls);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -16,6 +16,7 @@ mod jitr;
 mod jitr_api;
 mod onboarding;
 mod owners;
+mod pairing_api;
 mod pairing_relay;
 mod presence;
 mod soil_alerts;

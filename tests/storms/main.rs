@@ -6,12 +6,15 @@
 
 mod catalog;
 mod commands;
+mod copies;
 mod descriptions;
 mod events;
 mod kinds;
 mod line;
 mod malformed;
 mod nothing_lost;
+mod pairing;
+mod pairing_relay;
 mod presence;
 mod sending;
 mod streams;

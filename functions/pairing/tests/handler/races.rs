@@ -4,11 +4,21 @@
 use std::collections::BTreeMap;
 
 use futures_util::future::join_all;
+use loam_kit::{Stack, now, rule_event};
+use loam_runtime::{BatchItem, Invocation};
+use pairing::saga::{Config, Handler};
+use pairing::tenancy::{Cause, Standing};
+use serde_json::Value;
 
-use crate::world::{Who, World};
+use crate::world::{Answer, Who, World};
 
 /// How often each race is run.
-const ROUNDS: usize = 3;
+const ROUNDS: usize = 10;
+
+/// Of each round of a race: how many people are in it.
+fn crowds() -> impl Iterator<Item = usize> {
+    [2, 4, 8].into_iter().cycle().take(ROUNDS)
+}
 
 /// The statuses, counted.
 fn counted(statuses: &[u16]) -> BTreeMap<u16, usize> {
@@ -104,16 +114,108 @@ async fn of_accept_and_revoke_one_wins_and_of_eight_who_accept_too() {
     }
 }
 
+/// Each of `people` accepts an invitation of their own.
+async fn join(world: &World, people: &[String], made: &[Value]) -> Vec<Answer> {
+    join_all(people.iter().zip(made).map(|(name, made)| world.accept(name, "invitations", made))).await
+}
+
+/// So many people, and as many invitations by the owner.
+async fn invited(world: &World, people: usize) -> (Vec<String>, Vec<Value>) {
+    let mut made = Vec::new();
+    for _ in 0..people {
+        made.push(world.invite("ann", "controller").await.json());
+    }
+    ((0..people).map(|at| format!("g{at}")).collect(), made)
+}
+
+/// The device says so often at once, to as many runs of its queue's function, that it was reset in its first owner's time.
+async fn reset(world: &World, times: usize) {
+    let stack = Stack::deployed();
+    let function = stack.function("Pairing");
+    let config = Config::from_lookup(&|name| function.variable(name)).unwrap();
+    let handler = Handler::new(&stack.role_of(function, &stack.endpoint).await, config);
+    let mut event = rule_event(&world.thing, br#"{"epoch":1}"#, now());
+    event["topic"] = format!("loam/{}/pairing/reset", world.thing).into();
+    let invocation = Invocation { request_id: "race".to_owned(), now: now() };
+    let run = |_| {
+        let item = BatchItem { message_id: "0".to_owned(), body: event.to_string() };
+        handler.handle(vec![item], &invocation)
+    };
+    for came in join_all((0..times).map(run)).await {
+        assert!(came.unwrap().is_empty(), "the reset must come again");
+    }
+}
+
+/// The first owner's time is over, once, and nobody is left inside.
+async fn assert_ended(world: &World) {
+    let tenancy = world.tenancy().await;
+    assert_eq!((tenancy.epoch, tenancy.members.len(), tenancy.invitations.len()), (2, 0, 0), "{tenancy:?}");
+    assert_eq!(tenancy.offer, None);
+    assert!(matches!(tenancy.standing, Standing::Erasing { .. }), "{tenancy:?}");
+    world.assert_agrees().await;
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn of_accept_and_unpair_nobody_is_left_inside() {
-    for _ in 0..ROUNDS {
+async fn of_accepts_and_unpairs_nobody_is_left_inside() {
+    for people in crowds() {
         let world = World::new("race-inside").await;
         world.pair("ann").await;
-        let made = world.invite("ann", "controller").await.json();
-        let (joins, ends) = tokio::join!(world.accept("bob", "invitations", &made), world.unpair(Who::User("ann")));
-        assert_eq!(ends.status, 202, "{}", ends.body);
-        assert!([200, 404].contains(&joins.status), "{}", joins.body);
-        assert!(world.tenancy().await.members.is_empty());
-        world.assert_agrees().await;
+        let (names, made) = invited(&world, people).await;
+        let callers = [Who::User("ann"), Who::Operator].into_iter().cycle().take(people);
+        let unpairs = join_all(callers.map(|who| world.unpair(who)));
+        let (joins, ends) = tokio::join!(join(&world, &names, &made), unpairs);
+        assert!(ends.iter().all(|end| end.status == 202), "{ends:?}");
+        assert!(joins.iter().all(|join| [200, 404].contains(&join.status)), "{joins:?}");
+        assert_ended(&world).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn of_offers_and_unpairs_one_offer_is_made_at_most_and_none_can_be_taken_after_it() {
+    for people in crowds() {
+        let world = World::new("race-offer").await;
+        world.pair("ann").await;
+        let offers = join_all((0..people).map(|_| world.offer("ann")));
+        let (offers, end) = tokio::join!(offers, world.unpair(Who::User("ann")));
+        assert_eq!(end.status, 202, "{}", end.body);
+        assert!(offers.iter().all(|offer| [201, 404, 409].contains(&offer.status)), "{offers:?}");
+        let made: Vec<_> = offers.iter().filter(|offer| offer.status == 201).collect();
+        assert!(made.len() <= 1, "{offers:?}");
+        for offer in made {
+            let took = world.accept("bob", "transfers-of-ownership", &offer.json()).await;
+            assert_eq!(took.code(), (404, "no-such-offer".to_owned()));
+        }
+        assert_ended(&world).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn of_accepts_and_a_factory_reset_nobody_is_left_inside() {
+    for people in crowds() {
+        let world = World::new("race-reset").await;
+        world.pair("ann").await;
+        let (names, made) = invited(&world, people).await;
+        let (joins, ()) = tokio::join!(join(&world, &names, &made), reset(&world, people));
+        assert!(joins.iter().all(|join| [200, 404].contains(&join.status)), "{joins:?}");
+        assert_eq!(world.tenancy().await.last_end.map(|end| end.cause), Some(Cause::Reset));
+        assert_ended(&world).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn of_takeovers_and_a_factory_reset_one_ends_the_owners_time_and_one_heir_waits_at_most() {
+    for people in crowds() {
+        let world = World::new("race-heir").await;
+        world.pair("ann").await;
+        let offer = world.offer("ann").await.json();
+        let names: Vec<_> = (0..people).map(|at| format!("h{at}")).collect();
+        let takes = join_all(names.iter().map(|name| world.accept(name, "transfers-of-ownership", &offer)));
+        let (takes, ()) = tokio::join!(takes, reset(&world, people));
+        assert!(takes.iter().all(|take| [202, 404].contains(&take.status)), "{takes:?}");
+        let heirs = takes.iter().filter(|take| take.status == 202).count();
+        let standing = world.tenancy().await.standing;
+        let heir = if let Standing::Erasing { heir } = standing { heir } else { None };
+        assert_eq!(usize::from(heir.is_some()), heirs, "{heir:?} {takes:?}");
+        assert_ended(&world).await;
     }
 }
