@@ -134,7 +134,10 @@ impl Handler {
         let unpair = Intent::Unpair { by: Actor::Device(reset) };
         Ok(Some(match self.store.change(thing, &unpair, &[], now).await? {
             Came::NoThing => return Ok(None),
-            Came::Done { .. } => "unpaired",
+            Came::Done { .. } => {
+                metrics::counter!("Unpaired").increment(1);
+                "unpaired"
+            }
             Came::Nothing(Outcome::Already(_)) => "unpaired-before",
             Came::Nothing(Outcome::Refused(why)) => why.as_str(),
             Came::Refused(why) => why.as_str(),
