@@ -6,6 +6,7 @@
 #![expect(clippy::print_stdout, reason = "the figures of a run are its result")]
 
 mod inputs;
+mod owners;
 mod parsers;
 
 use std::collections::hash_map::DefaultHasher;
@@ -100,4 +101,8 @@ each_parser! {
     nothing_breaks_the_parser_of_stream_records: 9,
     nothing_breaks_the_parser_of_the_catalogs_news: 10,
     nothing_breaks_the_parsers_of_a_lists_parameters: 11,
+    nothing_breaks_the_parser_of_what_commands_hears: 12,
+    nothing_breaks_the_parser_of_what_pairing_hears: 13,
+    nothing_breaks_the_parser_of_the_relays_news: 14,
+    nothing_breaks_the_parser_of_a_devices_key: 15,
 }

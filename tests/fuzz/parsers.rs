@@ -21,6 +21,8 @@ use serde_json::{Value, json};
 use soil_alerts::smart::{AlertRule, RuleSpec};
 use telemetry::event::Points;
 
+use crate::owners;
+
 /// A parser: whether it understands the input. Panics where it breaks, or breaks its word.
 pub(crate) struct Parser {
     pub(crate) name: &'static str,
@@ -29,7 +31,7 @@ pub(crate) struct Parser {
 
 const RECEIVED: Timestamp = Timestamp::from_millis(1_598_536_072_700);
 
-pub(crate) const PARSERS: [Parser; 12] = [
+pub(crate) const PARSERS: [Parser; 16] = [
     Parser { name: "device-message", parse: device_message },
     Parser { name: "readings", parse: readings },
     Parser { name: "measure", parse: measure },
@@ -42,6 +44,10 @@ pub(crate) const PARSERS: [Parser; 12] = [
     Parser { name: "stream-record", parse: stream_record },
     Parser { name: "catalog-news", parse: catalog_news },
     Parser { name: "list-parameters", parse: list_parameters },
+    Parser { name: "command-message", parse: owners::command_message },
+    Parser { name: "pairing-message", parse: owners::pairing_message },
+    Parser { name: "relay-news", parse: owners::relay_news },
+    Parser { name: "device-key", parse: owners::device_key },
 ];
 
 /// The input is the event itself, or else its payload; what comes out are the payload's very bytes.
@@ -228,6 +234,6 @@ fn list_parameters(input: &[u8]) -> bool {
     good
 }
 
-fn event(topic: &str, payload: &[u8]) -> Value {
+pub(crate) fn event(topic: &str, payload: &[u8]) -> Value {
     json!({"payload": STANDARD.encode(payload), "topic": topic, "clientId": "t1", "receivedAt": RECEIVED})
 }

@@ -113,7 +113,8 @@ fn erasure() -> Duration {
 /// Waits until nothing of the former owner is left.
 async fn is_erased(world: &Newcomers, device: &OnTheSpot) {
     eventually_within(erasure(), "what the former owner left is erased", async || {
-        (world.life(&device.thing).await["record"]["state"] == "onboarded").then_some(())
+        let record = &world.life(&device.thing).await["record"];
+        (record["state"] == "onboarded" && record["erasure"].is_null()).then_some(())
     })
     .await;
 }

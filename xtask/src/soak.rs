@@ -56,7 +56,7 @@ const PIECES: [Piece; 12] = [
     },
     Piece {
         what: Soak::Histories,
-        title: "histories: telemetry's decision and the catalog's",
+        title: "histories: decisions of telemetry, catalog, pairing and commands",
         tests: &["--lib", "--", "histories"],
         // Each of telemetry's properties takes an eighth of the cases.
         variables: &[("PROPTEST_CASES", "80000"), ("LOAM_HISTORIES", "10000")],

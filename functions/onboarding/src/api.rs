@@ -75,6 +75,9 @@ pub struct ThingLife {
     /// Its retirement, from the moment that somebody asked for it.
     #[serde(skip_serializing_if = "Option::is_none")]
     retirement: Option<RetirementLife>,
+    /// The erasure of what former owners left, while it is under way: until it is over the thing takes no new owner.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    erasure: Option<ErasureLife>,
 }
 
 /// A certificate of a thing.
@@ -97,6 +100,18 @@ struct RetirementLife {
     started_at: i64,
     /// Who asked: the person's id in the user pool.
     by: String,
+    /// Which capabilities have not erased their own yet.
+    awaiting: BTreeSet<String>,
+}
+
+/// The erasure of what former owners left.
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+struct ErasureLife {
+    /// What belongs to this epoch or an earlier one goes.
+    through: u64,
+    /// When it began. Nothing counts as erased before 35 seconds passed.
+    begun_at: i64,
     /// Which capabilities have not erased their own yet.
     awaiting: BTreeSet<String>,
 }
@@ -202,6 +217,11 @@ impl ThingLife {
             by: retirement.by.clone(),
             awaiting: retirement.awaiting.clone(),
         };
+        let erasure = |erasure: &loam_things::EpochErasure| ErasureLife {
+            through: erasure.through,
+            begun_at: erasure.begun_at.as_millis(),
+            awaiting: erasure.awaiting.clone(),
+        };
         Self {
             thing: record.thing.to_string(),
             state: record.state.as_str(),
@@ -217,6 +237,7 @@ impl ThingLife {
             firmware: record.firmware.clone(),
             suspended_from: record.suspended_from.map(loam_things::LifeCycle::as_str),
             retirement: record.retirement.as_ref().map(retirement),
+            erasure: record.erasure.as_ref().map(erasure),
         }
     }
 }
