@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use loam_kit::Stack;
-use loam_kit::wiretap::{Account, Call, Grants, Names, Scenario, Service, Wiretap, two_way};
+use loam_kit::wiretap::{Account, Call, Fault, Grants, Names, Rule, Scenario, Service, When, Wiretap, two_way};
 use serde_json::Value;
 
 use crate::jitr_api::Routes;
@@ -263,9 +263,24 @@ async fn onboarding_retire_may_do_exactly_what_it_does() {
 async fn of_commands(stage: &commands::Stage, function: &str) -> Vec<Call> {
     let mut calls = Vec::new();
     for story in stage.stories(Tables::OfTheStack).iter().filter(|story| story.function() == function) {
-        calls.extend(calls_of(story).await);
+        calls.extend(if story.has_key() { Box::pin(calls_with_a_key(story)).await } else { calls_of(story).await });
     }
     calls
+}
+
+/// The calls of a request with a key: one that fails, so that the key is given back, and two that have the same answer.
+async fn calls_with_a_key(story: &impl Scenario) -> Vec<Call> {
+    let wiretap = Wiretap::start(&Stack::deployed().endpoint).await.unwrap();
+    let world = story.world(&wiretap.endpoint()).await.unwrap_or_else(|error| panic!("{}: {error}", story.name()));
+    wiretap.clear_records();
+    let fails = Fault::FailBefore { status: 400, code: "ValidationException".to_owned() };
+    wiretap.rule(Rule::new(When::any().service(Service::DynamoDb).operation("TransactWriteItems"), fails));
+    assert!(story.deliver(&world).await.is_err(), "{}", story.name());
+    wiretap.clear_rules();
+    for _ in 0..2 {
+        story.deliver(&world).await.unwrap_or_else(|error| panic!("{}: {error}", story.name()));
+    }
+    wiretap.calls()
 }
 
 #[tokio::test]

@@ -1,6 +1,7 @@
 //! pairing-relay: a batch for the mailboxes.
 
 use std::collections::BTreeSet;
+use std::sync::Mutex;
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use base64::Engine as _;
@@ -13,7 +14,6 @@ use pairing::people::UserId;
 use pairing::relay::{Handler, IdentityId, LIVE_MILLIS, Mailbox, RelayConfig};
 use pairing::store::Store;
 use serde_json::{Value, json};
-use tokio::sync::{Mutex, OnceCell};
 
 use crate::{survives_crashes, survives_strain};
 
@@ -30,18 +30,27 @@ pub(crate) const STORIES: [Story; 3] = [
     Story { name: "relay: news of a thing that is nobody's any more", owned: false, broken: false },
 ];
 
-/// The person of all stories, and what they connect with.
-static LISTENER: OnceCell<(UserId, LiveAccess)> = OnceCell::const_new();
+/// A person, and what they connect with. A second connection of the same identity ends the first, so that worlds that stand
+/// beside each other have different ones.
+struct Listener {
+    user: UserId,
+    access: LiveAccess,
+}
 
-async fn listener(stack: &Stack) -> &'static (UserId, LiveAccess) {
-    LISTENER
-        .get_or_init(async || {
-            let person = Person::of(stack, "fault-relay", &[]).await;
-            let claims = claims(&person.id_token);
-            let user = UserId::parse(claims.get("sub").and_then(Value::as_str).unwrap()).unwrap();
-            (user, LiveAccess::of(stack, &person).await)
-        })
-        .await
+/// Those whose worlds are gone.
+static IDLE: Mutex<Vec<Listener>> = Mutex::new(Vec::new());
+
+impl Listener {
+    async fn idle(stack: &Stack) -> Self {
+        let idle = IDLE.lock().unwrap().pop();
+        if let Some(listener) = idle {
+            return listener;
+        }
+        let person = Person::of(stack, unique_thing("fault-relay").as_str(), &[]).await;
+        let claims = claims(&person.id_token);
+        let user = UserId::parse(claims.get("sub").and_then(Value::as_str).unwrap()).unwrap();
+        Self { user, access: LiveAccess::of(stack, &person).await }
+    }
 }
 
 /// One run's world.
@@ -49,7 +58,14 @@ pub(crate) struct World {
     handler: Handler,
     thing: ThingName,
     dead_letters: DeadLetterQueue,
-    app: Mutex<App>,
+    app: tokio::sync::Mutex<App>,
+    listener: Option<Listener>,
+}
+
+impl Drop for World {
+    fn drop(&mut self) {
+        IDLE.lock().unwrap().extend(self.listener.take());
+    }
 }
 
 /// What is left after a run, each once: the topics that were told, the codes of what was kept.
@@ -98,7 +114,8 @@ impl Scenario for Story {
         let (stack, thing) = (Stack::deployed(), unique_thing("fault"));
         let function = stack.function("PairingRelay");
         let config = RelayConfig::from_lookup(&|name| function.variable(name)).unwrap();
-        let (admin, (user, access)) = (stack.admin().await, listener(&stack).await);
+        let (admin, listener) = (stack.admin().await, Listener::idle(&stack).await);
+        let Listener { user, access } = &listener;
         let text = |text: &str| AttributeValue::S(text.to_owned());
         let put = aws_sdk_dynamodb::Client::new(&admin).put_item().table_name(&config.pairings_table);
         let put = put.item("thing", text(thing.as_str())).item("item", text("tenancy"));
@@ -108,10 +125,11 @@ impl Scenario for Story {
         let store = Store::of_mailboxes(&admin, config.pairings_table.clone());
         store.put_mailbox(user, &mailbox).await.unwrap();
         Ok(World {
-            app: Mutex::new(App::listening(&stack, access).await),
+            app: tokio::sync::Mutex::new(App::listening(&stack, access).await),
             dead_letters: DeadLetterQueue::new(&admin, stack.output("RelayDeadLetters")),
             handler: Handler::new(&stack.role_of(function, endpoint).await, config),
             thing,
+            listener: Some(listener),
         })
     }
 
@@ -125,14 +143,19 @@ impl Scenario for Story {
     }
 
     async fn state(&self, world: &World) -> Result<Left, String> {
-        let identity = &listener(&Stack::deployed()).await.1.identity_id;
+        let identity = &world.listener.as_ref().unwrap().access.identity_id;
         let own = format!("loam/users/{identity}/things/{}/asked", world.thing);
         let heard = world.app.lock().await.heard_by_now(&own).await;
         let last = |topic: &str| topic.rsplit('/').next().unwrap_or_default().to_owned();
         let kept = world.dead_letters.about(world.thing.as_str()).await;
         let code = |kept: Value| kept.get("code").and_then(Value::as_str).unwrap_or("no code").to_owned();
         Ok(Left {
-            told: heard.iter().map(|(topic, _)| last(topic)).collect(),
+            // What comes late may be of a world before.
+            told: heard
+                .iter()
+                .filter(|(topic, _)| topic.contains(world.thing.as_str()))
+                .map(|(topic, _)| last(topic))
+                .collect(),
             kept: kept.into_iter().map(code).collect(),
         })
     }
