@@ -70,7 +70,8 @@ const ROLES: &[(&str, Who)] = &[
     ("GET /v1/things/{thing}/lifecycle", Who::Operator),
     ("PUT /v1/things/{thing}/mail", Who::Viewer),
     ("GET /v1/things/{thing}/members", Who::Viewer),
-    ("DELETE /v1/things/{thing}/members/{user}", Who::Viewer),
+    // Everybody may their own.
+    ("DELETE /v1/things/{thing}/members/{user}", Who::Owner),
     ("POST /v1/things/{thing}/methods/{method}", Who::Controller),
     // Its owner, whoever is promised it, and operators: also whose it was, so that a repeat is told that it is done.
     ("DELETE /v1/things/{thing}/pairing", Who::SignedIn),

@@ -50,7 +50,7 @@ const SAYS_WRONG: [&str; 28] = [
 ];
 
 /// What no app may subscribe to.
-const ASKS_WRONG: [&str; 27] = [
+const ASKS_WRONG: [&str; 26] = [
     "#",
     "+/#",
     "loam/#",
@@ -61,7 +61,6 @@ const ASKS_WRONG: [&str; 27] = [
     "loam/users/{you}/#",
     "loam/users/{you}/things/{t}/state",
     "loam/users/{me}",
-    "loam/users/{me}+/#",
     "loam/{t}/#",
     "loam/{t}/commands/+/request",
     "loam/{t}/files/+/grant",

@@ -68,7 +68,8 @@ async fn what_was_ordered_and_desired_while_the_device_was_off_is_done_when_it_i
     world.device.switch_on(&[]);
     let done = world.becomes(&id, "succeeded").await;
     assert_eq!((&done["result"], &done["deliveries"]), (&json!({"times": 3}), &json!(1)), "{done}");
-    assert_eq!(done["progress"]["result"], json!({"percent": 50}));
+    // Messages of a queue overtake each other: progress that comes after the end is none.
+    assert!(["null", r#"{"percent":50}"#].contains(&&*done["progress"]["result"].to_string()), "{done}");
     eventually("the device reports what is desired", async || {
         let state = world.newcomers.operator.get(&format!("/v1/things/{}/state", world.device.thing)).await.json();
         (state["converged"] == true && state["reported"]["lamp"] == "on").then_some(())

@@ -12,7 +12,7 @@ use axum::Json;
 use axum::extract::{FromRef, State};
 use axum::http::header::{CACHE_CONTROL, HeaderName};
 use loam_domain::Timestamp;
-use loam_http::{Call, Problem};
+use loam_http::{Call, NoParams, Params, Problem};
 use serde::Serialize;
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
@@ -127,8 +127,9 @@ impl Topics {
     responses((status = 200, description = "Credentials for MQTT.", body = LiveAccess), Problem))]
 async fn credentials(
     State(issuer): State<Issuer>,
-    token: IdToken,
     call: Call,
+    Params(NoParams {}): Params<NoParams>,
+    token: IdToken,
 ) -> Result<([(HeaderName, &'static str); 1], Json<LiveAccess>), Problem> {
     let identity = issuer.vendor.identity(&token).await?;
     // In this order: who has credentials is known, and may use the mailbox.

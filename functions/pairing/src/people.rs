@@ -2,6 +2,7 @@
 
 pub use loam_domain::{NoUser, UserId};
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 /// What a person is to a thing. Each may do what those before it may.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -27,14 +28,6 @@ impl Role {
     }
 }
 
-impl Guest {
-    /// The guest of this word; `None` for any other text, `owner` among them.
-    #[must_use]
-    pub fn parse(word: &str) -> Option<Self> {
-        [Self::Viewer, Self::Controller].into_iter().find(|guest| Role::from(*guest).as_str() == word)
-    }
-}
-
 impl From<Guest> for Role {
     fn from(guest: Guest) -> Self {
         match guest {
@@ -45,7 +38,7 @@ impl From<Guest> for Role {
 }
 
 /// What an owner may share: never the ownership itself, which changes hands by a transfer only.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Guest {
     /// [`Role::Viewer`].

@@ -6,7 +6,7 @@ use axum::http::StatusCode;
 use axum::response::Response;
 use loam_access::{Grant, Owner};
 use loam_domain::{ThingName, Timestamp, UserId};
-use loam_http::{Body, Call, Caller, Creation, Mistake, NoParams, Params, Problem, Segments, ThingPath};
+use loam_http::{Body, Call, Caller, Creation, NoParams, Params, Problem, Segments, ThingPath};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -25,8 +25,7 @@ use crate::token::{ShareId, TOKEN_BYTES, Token};
 #[serde(deny_unknown_fields)]
 pub(super) struct InvitationOrder {
     /// `viewer` or `controller`. Ownership changes hands by a transfer only.
-    #[schema(pattern = "^(viewer|controller)$")]
-    role: String,
+    role: Guest,
 }
 
 /// An invitation. Whoever has id and token may accept it, once.
@@ -73,12 +72,8 @@ pub(super) async fn invite(
     Params(NoParams {}): Params<NoParams>,
     Creation { body, repeat }: Creation<InvitationOrder>,
 ) -> Result<Response, Problem> {
-    let guest = Guest::parse(&body.role).ok_or_else(|| {
-        let mistake = Mistake::at("/role", "expected viewer or controller");
-        Problem::bad_request("invalid-role", "nobody is invited as that").with_mistakes([mistake])
-    })?;
     let id = id_for(repeat.as_ref())?;
-    Box::pin(api.idempotency.once(&call, repeat.as_ref(), api.invite(&grant, id, guest, call.now))).await
+    Box::pin(api.idempotency.once(&call, repeat.as_ref(), api.invite(&grant, id, body.role, call.now))).await
 }
 
 /// Accepts an invitation. Done again by the same person, it is done.
