@@ -222,9 +222,9 @@ pub(crate) struct Left {
 const OPERATOR: (&str, &[&str]) = ("operator", &["operators"]);
 
 impl Story<'_> {
-    /// Whether the story's thing has an end in it, so that it is one of its own.
+    /// Whether the story's thing is one of its own: it has an end in it, or no device may take the command first.
     fn has_own_thing(&self) -> bool {
-        !matches!(self.way, Way::Send | Way::Words | Way::Cancel | Way::Order | Way::Reads)
+        !matches!(self.way, Way::Send | Way::Words | Way::Order | Way::Reads)
     }
 
     /// Whether a key makes it happen once.
