@@ -159,10 +159,10 @@ async fn a_certificate_that_is_attached_elsewhere_makes_the_event_come_again() {
     world.iot.create_thing().thing_name(&other).send().await.unwrap();
     world.iot.attach_thing_principal().thing_name(&other).principal(&world.arn).send().await.unwrap();
     world.begin_retirement(&CAPABILITIES).await;
-    let failure = retirer.retire(&world.thing, world.start).await.unwrap_err();
+    let failure = world.retire_with(&retirer).await.unwrap_err();
     assert_eq!(failure.code(), "certificate-still-attached");
     world.iot.detach_thing_principal().thing_name(&other).principal(&world.arn).send().await.unwrap();
-    assert_eq!(retirer.retire(&world.thing, world.start).await.unwrap(), "awaits-others");
+    assert_eq!(world.retire_with(&retirer).await.unwrap(), "awaits-others");
     assert_eq!(world.left().await.len(), 0);
 }
 

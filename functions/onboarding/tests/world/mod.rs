@@ -1,6 +1,7 @@
 //! One test's world: a thing of its own, registered and active as JITR leaves it.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::{Duration, Instant};
 
 use aws_config::SdkConfig;
 use aws_sdk_dynamodb::types::AttributeValue;
@@ -8,8 +9,8 @@ use aws_sdk_iotdataplane::primitives::Blob;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use loam_domain::{CertificateId, EventType, ThingName, Timestamp};
-use loam_kit::{DeadLetterQueue, Stack, copy_item, eventually, now, twin_of_table, unique_thing};
-use loam_runtime::{BatchItem, Invocation};
+use loam_kit::{DeadLetterQueue, Stack, copy_item, eventually, now, patience, twin_of_table, unique_thing};
+use loam_runtime::{BatchItem, Class, Failure as _, Invocation};
 use loam_things::{Registration, RetirementOrder, ThingRecord, Things};
 use onboarding::retire::CAPABILITIES;
 use onboarding::{Config, Handler, OnboardingFailure, RetireConfig, Retirer};
@@ -197,7 +198,20 @@ impl World {
     }
 
     pub(crate) async fn retire(&self) -> Result<&'static str, OnboardingFailure> {
-        self.retirer.retire(&self.thing, now()).await
+        self.retire_with(&self.retirer).await
+    }
+
+    /// Again while AWS IoT throttles it, as the queue does: all tests together may end ten connections a second.
+    pub(crate) async fn retire_with(&self, retirer: &Retirer) -> Result<&'static str, OnboardingFailure> {
+        let started = Instant::now();
+        loop {
+            let came = retirer.retire(&self.thing, now()).await;
+            let throttled = came.as_ref().is_err_and(|failure| failure.class() == Class::Throttled);
+            if !throttled || started.elapsed() > patience() {
+                return came;
+            }
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
     }
 
     /// What of the thing is left in AWS IoT and in the catalog, by its name here.
