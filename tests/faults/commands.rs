@@ -306,6 +306,9 @@ impl Story<'_> {
             }
             Way::Reads => {
                 send(("GET", &commands), None, &[]).await?;
+                let path = format!("{commands}?cursor=AAAA");
+                let forged = send(("GET", &path), None, &[]).await;
+                assert!(forged.is_err_and(|problem| problem.contains("invalid-cursor")));
                 send(("GET", &one), None, &[]).await?;
                 send(("GET", &state), None, &[]).await?;
                 send(("GET", &format!("/v1/commands/{many}/recipients")), None, &[]).await
@@ -492,6 +495,9 @@ impl Story<'_> {
             }
             Way::Offline | Way::Sweep | Way::Cancel => order(0).await,
             Way::Reads => {
+                // The key that seals cursors is made once in the life of a stack: now, if nobody did before.
+                let forged = format!("/v1/things/{thing}/commands?cursor=AAAA");
+                drop(Box::pin(straight.send(own, ("GET", &forged), None, &[], at)).await);
                 let body = json!({"filter": "deviceId = 'x'", "name": "blink"});
                 let answer = Box::pin(straight.send(own, ("POST", "/v1/commands"), Some(&body), &[], at)).await?;
                 let many = answer.get("id").and_then(Value::as_str).unwrap_or_default().to_owned();
