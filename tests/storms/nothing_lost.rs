@@ -8,8 +8,8 @@ use std::time::Instant;
 use loam_domain::{ThingName, Timestamp};
 use loam_kit::wiretap::Wiretap;
 use loam_kit::{
-    Chance, DeadLetterQueue, Inbox, MARKER, Stack, eventually, now, number_of, reading, replay, rule_event,
-    unique_thing,
+    Chance, DeadLetterQueue, Inbox, MARKER, Stack, eventually_within, now, number_of, patience, reading, replay,
+    rule_event, unique_thing,
 };
 use loam_runtime::{BatchItem, Invocation};
 use serde_json::{Value, json};
@@ -171,7 +171,7 @@ pub(crate) async fn replay_until<S: PartialEq + std::fmt::Debug>(
     state: impl AsyncFn() -> Vec<S>,
 ) -> usize {
     let (stack, replays) = (Stack::deployed(), std::sync::atomic::AtomicUsize::new(0));
-    eventually("every letter is replayed, and all is as without the failure", async || {
+    eventually_within(3 * patience(), "every letter is replayed, and all is as without the failure", async || {
         if fleet.letters(queue).await > 0 {
             replay(&stack).await;
             replays.fetch_add(1, std::sync::atomic::Ordering::Relaxed);

@@ -30,7 +30,7 @@ impl<'a> Runner<'a> {
             command.args(["--hide-progress-bar", "-E", &self.narrowed(&[level])]);
             if level == Level::Faults {
                 // Stories of faults mostly wait: for the next attempt of a client, for a lease to end.
-                command.arg("--test-threads").arg((4 * cores()).to_string());
+                command.arg("--test-threads").arg((3 * cores()).to_string());
             }
         } else {
             command.args(["test", "--workspace", "--quiet", "--no-fail-fast"]);
