@@ -17,7 +17,7 @@ use super::{Api, id_for, person};
 use crate::chance::random;
 use crate::people::{Guest, Role};
 use crate::store::{Pointer, ShareKind, StoreFailure};
-use crate::tenancy::{Intent, SHARE_MILLIS, Why};
+use crate::tenancy::{Intent, SHARE_MILLIS, Tenancy, Why};
 use crate::token::{ShareId, TOKEN_BYTES, Token};
 
 /// As what somebody is invited.
@@ -89,8 +89,8 @@ pub(super) async fn accept(
 ) -> Result<Json<Joined>, Problem> {
     let none = || refused(Why::NoInvitation);
     let user = person(&caller)?;
-    let (id, token) = (ShareId::parse(&path.id).ok_or_else(none)?, Token::parse(&body.token).ok_or_else(none)?);
-    let thing = api.place_of(&id, ShareKind::Invitation, call.now).await?.ok_or_else(none)?;
+    let token = Token::parse(&body.token).ok_or_else(none)?;
+    let (id, thing) = api.share_at(&path, ShareKind::Invitation, call.now).await?.ok_or_else(none)?;
     api.has_place(&user, &thing).await?;
     let intent = Intent::Accept { user: user.clone(), id, token: token.hash() };
     match api.settle(&thing, &intent, &[], call.now).await? {
@@ -114,8 +114,7 @@ pub(super) async fn revoke(
     Params(NoParams {}): Params<NoParams>,
 ) -> Result<StatusCode, Problem> {
     let none = || refused(Why::NoInvitation);
-    let id = ShareId::parse(&path.id).ok_or_else(none)?;
-    let thing = api.place_of(&id, ShareKind::Invitation, call.now).await?.ok_or_else(none)?;
+    let (id, thing) = api.share_at(&path, ShareKind::Invitation, call.now).await?.ok_or_else(none)?;
     match api.settle(&thing, &Intent::Revoke { by: person(&caller)?, id }, &[], call.now).await? {
         Settled::Done(_) | Settled::Already(_) => Ok(StatusCode::NO_CONTENT),
         // Who has nothing to do with the thing hears of no invitation.
@@ -125,15 +124,32 @@ pub(super) async fn revoke(
 }
 
 impl Api {
-    /// Which thing an id belongs to, if it is one of this kind.
-    pub(super) async fn place_of(
+    /// The invitation or offer of a path, and its thing; `None` if there is none of this kind.
+    pub(super) async fn share_at(
         &self,
-        id: &ShareId,
+        path: &IdPath,
         kind: ShareKind,
         now: Timestamp,
-    ) -> Result<Option<ThingName>, StoreFailure> {
-        let pointer = self.store.pointer(id, now).await?;
-        Ok(pointer.filter(|pointer| pointer.kind == kind).map(|pointer| pointer.thing))
+    ) -> Result<Option<(ShareId, ThingName)>, StoreFailure> {
+        let Some(id) = ShareId::parse(&path.id) else { return Ok(None) };
+        let pointer = self.store.pointer(&id, now).await?.filter(|pointer| pointer.kind == kind);
+        Ok(pointer.map(|pointer| (id, pointer.thing)))
+    }
+
+    /// Makes an invitation or an offer, and the way from its id to the thing, in one write.
+    pub(super) async fn share(
+        &self,
+        grant: &Grant,
+        (id, kind): (&ShareId, ShareKind),
+        intent: &Intent,
+        now: Timestamp,
+    ) -> Result<Tenancy, Problem> {
+        let place = Pointer { thing: grant.thing().clone(), kind };
+        let place = self.store.new_pointer(id, &place, now.plus_millis(SHARE_MILLIS))?;
+        match self.settle(grant.thing(), intent, &[place], now).await? {
+            Settled::Done(tenancy) | Settled::Already(tenancy) => Ok(tenancy),
+            Settled::Refused(why) => Err(refused_to(grant, why)),
+        }
     }
 
     async fn invite(
@@ -145,13 +161,8 @@ impl Api {
     ) -> Result<(StatusCode, Json<InvitationMade>), Problem> {
         let by = person(&grant.caller)?;
         let token = Token::new(random::<TOKEN_BYTES>()?);
-        let place = Pointer { thing: grant.thing().clone(), kind: ShareKind::Invitation };
-        let place = self.store.new_pointer(&id, &place, now.plus_millis(SHARE_MILLIS))?;
         let intent = Intent::Invite { by, id: id.clone(), token: token.hash(), guest };
-        let tenancy = match self.settle(grant.thing(), &intent, &[place], now).await? {
-            Settled::Done(tenancy) | Settled::Already(tenancy) => tenancy,
-            Settled::Refused(why) => return Err(refused_to(grant, why)),
-        };
+        let tenancy = self.share(grant, (&id, ShareKind::Invitation), &intent, now).await?;
         let expires_at = tenancy.invitations.get(&id).map_or(now.plus_millis(SHARE_MILLIS), |made| made.expires_at);
         let role = Role::from(guest).as_str();
         let made = InvitationMade {

@@ -11,13 +11,13 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::confirm::{IdPath, Owned, owned};
-use super::invitations::{Secret, refused_to};
+use super::invitations::Secret;
 use super::refusals::refused;
 use super::settle::Settled;
 use super::unpair::{Ending, ending};
 use super::{Api, id_for, person};
 use crate::chance::random;
-use crate::store::{Pointer, ShareKind};
+use crate::store::ShareKind;
 use crate::tenancy::{Intent, SHARE_MILLIS, Standing, Why};
 use crate::token::{ShareId, TOKEN_BYTES, Token};
 
@@ -69,8 +69,8 @@ pub(super) async fn accept(
 ) -> Result<Response, Problem> {
     let none = || refused(Why::NoOffer);
     let user = person(&caller)?;
-    let (id, token) = (ShareId::parse(&path.id).ok_or_else(none)?, Token::parse(&body.token).ok_or_else(none)?);
-    let thing = api.place_of(&id, ShareKind::Offer, call.now).await?.ok_or_else(none)?;
+    let token = Token::parse(&body.token).ok_or_else(none)?;
+    let (id, thing) = api.share_at(&path, ShareKind::Offer, call.now).await?.ok_or_else(none)?;
     api.has_place(&user, &thing).await?;
     let intent = Intent::TakeOver { user, id, token: token.hash() };
     match api.settle(&thing, &intent, &[], call.now).await? {
@@ -94,8 +94,7 @@ pub(super) async fn withdraw(
     Params(NoParams {}): Params<NoParams>,
 ) -> Result<StatusCode, Problem> {
     let none = || refused(Why::NoOffer);
-    let id = ShareId::parse(&path.id).ok_or_else(none)?;
-    let thing = api.place_of(&id, ShareKind::Offer, call.now).await?.ok_or_else(none)?;
+    let (id, thing) = api.share_at(&path, ShareKind::Offer, call.now).await?.ok_or_else(none)?;
     match api.settle(&thing, &Intent::Withdraw { by: person(&caller)?, id }, &[], call.now).await? {
         Settled::Done(_) | Settled::Already(_) => Ok(StatusCode::NO_CONTENT),
         Settled::Refused(Why::Gone | Why::NotAMember) => Err(none()),
@@ -112,13 +111,8 @@ impl Api {
     ) -> Result<(StatusCode, Json<OfferMade>), Problem> {
         let by = person(&grant.caller)?;
         let token = Token::new(random::<TOKEN_BYTES>()?);
-        let place = Pointer { thing: grant.thing().clone(), kind: ShareKind::Offer };
-        let place = self.store.new_pointer(&id, &place, now.plus_millis(SHARE_MILLIS))?;
         let intent = Intent::Offer { by, id: id.clone(), token: token.hash() };
-        let tenancy = match self.settle(grant.thing(), &intent, &[place], now).await? {
-            Settled::Done(tenancy) | Settled::Already(tenancy) => tenancy,
-            Settled::Refused(why) => return Err(refused_to(grant, why)),
-        };
+        let tenancy = self.share(grant, (&id, ShareKind::Offer), &intent, now).await?;
         let expires_at = tenancy.offer.map_or(now.plus_millis(SHARE_MILLIS), |offer| offer.expires_at);
         let made = OfferMade { id: id.as_str().to_owned(), token: token.to_text(), expires_at: expires_at.as_millis() };
         Ok((StatusCode::CREATED, Json(made)))
