@@ -13,6 +13,7 @@ mod report;
 mod rounds;
 mod runtime_api;
 mod samples;
+mod sealed;
 mod session;
 mod size;
 mod table;
@@ -23,7 +24,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use clap::Parser;
+use clap::{Parser, ValueEnum};
 use loam_domain::Timestamp;
 
 use crate::aws_stub::AwsStub;
@@ -38,10 +39,16 @@ struct Options {
     /// Folder of the release builds
     #[arg(long)]
     bootstraps: PathBuf,
+    /// Only this
+    #[arg(long, value_enum, default_value_t = What::All)]
+    what: What,
     /// A Python that has boto3
     #[arg(long)]
     python: PathBuf,
-    /// Folder of the Python reference
+    /// A Python that has the official client of the encrypted format
+    #[arg(long)]
+    official: PathBuf,
+    /// Folder of the Python references
     #[arg(long)]
     reference: PathBuf,
     /// Folder for the files of trusted certificates
@@ -61,13 +68,21 @@ struct Options {
     growth: u64,
 }
 
+/// What can be measured alone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum What {
+    /// The functions' bootstraps
+    Functions,
+    /// The encrypted format
+    Sealed,
+    /// All of it
+    All,
+}
+
 #[tokio::main(flavor = "multi_thread", worker_threads = 2)]
 async fn main() -> ExitCode {
     match measure(Options::parse()).await {
-        Ok(report) => {
-            say(&report.to_string());
-            ExitCode::SUCCESS
-        }
+        Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
             tell(&failure.to_string());
             ExitCode::FAILURE
@@ -75,8 +90,21 @@ async fn main() -> ExitCode {
     }
 }
 
-async fn measure(options: Options) -> Result<Report, Failure> {
-    let Options { bootstraps, python, reference, work, rounds, starts, messages, growth } = options;
+/// Each table as soon as it is there.
+async fn measure(options: Options) -> Result<(), Failure> {
+    if options.what != What::Functions {
+        let Options { bootstraps: builds, reference, official, rounds, .. } = &options;
+        let programs = sealed::Programs { builds, reference, official };
+        say(&sealed::measure(programs, *rounds, |line| tell(&format!("  {line}")))?.to_string());
+    }
+    if options.what != What::Sealed {
+        say(&functions(options).await?.to_string());
+    }
+    Ok(())
+}
+
+async fn functions(options: Options) -> Result<Report, Failure> {
+    let Options { bootstraps, python, reference, work, rounds, starts, messages, growth, .. } = options;
     fs::create_dir_all(&work).map_err(|error| Failure::file("make the folder", &work, error))?;
     let (tls, trust) = tls::prepare(&work)?;
     let stand = Stand { bootstraps, python, reference, stub: AwsStub::start(tls).await?, trust };

@@ -20,6 +20,17 @@ impl Load {
         let text = fs::read_to_string(path).map_err(|error| Failure::file("read", path, error))?;
         Ok(Self(text.split_whitespace().next().unwrap_or("?").to_owned()))
     }
+
+    #[cfg(test)]
+    pub(crate) fn of(text: &str) -> Self {
+        Self(text.to_owned())
+    }
+}
+
+impl fmt::Display for Load {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
 }
 
 /// The whole result.
@@ -39,7 +50,7 @@ pub(crate) struct Report {
 
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let [Load(before), Load(after)] = &self.load;
+        let [before, after] = &self.load;
         let Amount { rounds, starts, messages, growth } = self.amount;
         writeln!(f, "{}", table::render(&self.rows))?;
         writeln!(
@@ -60,7 +71,7 @@ impl fmt::Display for Report {
         f.write_str(&reading(self.certificates))?;
         write!(
             f,
-            "\nReproduce: cargo xtask bench --rounds {rounds} --starts {starts} --messages {messages} --growth {growth}"
+            "\nReproduce: cargo xtask bench --what functions --rounds {rounds} --starts {starts} --messages {messages} --growth {growth}"
         )
     }
 }

@@ -67,7 +67,7 @@ fn ratios(row: &Row, reference: &Row) -> String {
 }
 
 /// `1/27` for a 27th, `2.0x` for twice as much.
-fn ratio(value: Option<f64>, reference: Option<f64>) -> String {
+pub(crate) fn ratio(value: Option<f64>, reference: Option<f64>) -> String {
     match value.zip(reference) {
         Some((value, reference)) if value > 0.0 && reference >= value => format!("1/{:.1}", reference / value),
         Some((value, reference)) if reference > 0.0 => format!("{:.1}x", value / reference),
@@ -95,7 +95,8 @@ fn grouped(number: u64) -> String {
     })
 }
 
-fn aligned<const N: usize>(lines: &[[String; N]]) -> String {
+/// Lines of cells, the first of them the head, with columns as wide as their widest cell.
+pub(crate) fn aligned<const N: usize>(lines: &[[String; N]]) -> String {
     let widths: Vec<usize> = (0..N)
         .map(|column| lines.iter().filter_map(|line| line.get(column)).map(String::len).max().unwrap_or(0))
         .collect();

@@ -40,6 +40,9 @@ pub struct Description {
 pub struct Firmware {
     /// Its version.
     pub version: String,
+    /// The kind of hardware that it is built for, if the device knows it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub hardware: Option<String>,
 }
 
 impl Description {
@@ -57,7 +60,7 @@ impl Description {
             friendly_description: "A simulated sensor of soil moisture".to_owned(),
             kind: "SENSOR".to_owned(),
             capabilities: vec!["soil".to_owned()],
-            firmware: Firmware { version: env!("CARGO_PKG_VERSION").to_owned() },
+            firmware: Firmware { version: env!("CARGO_PKG_VERSION").to_owned(), hardware: None },
         }
     }
 

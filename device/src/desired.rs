@@ -7,6 +7,9 @@ use crate::topics;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
+/// What a device runs is no wish: `ota` sees to it, and reports it when it is so.
+const FIRMWARE: &str = "firmware";
+
 /// What is desired of the device and not yet reported, in one version of its shadow.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 struct Delta {
@@ -60,11 +63,14 @@ async fn next(device: &Device, deltas: &mut Subscription, documents: &mut Subscr
 }
 
 fn understood(message: &Message) -> Option<Delta> {
-    if !message.topic.ends_with("/accepted") {
-        return serde_json::from_slice(&message.payload).ok();
-    }
-    let document: Document = serde_json::from_slice(&message.payload).ok()?;
-    Some(Delta { version: document.version, state: document.state.delta? })
+    let mut delta = if message.topic.ends_with("/accepted") {
+        let document: Document = serde_json::from_slice(&message.payload).ok()?;
+        Delta { version: document.version, state: document.state.delta? }
+    } else {
+        serde_json::from_slice(&message.payload).ok()?
+    };
+    delta.state.remove(FIRMWARE);
+    Some(delta)
 }
 
 /// What, the log does not say: it is no place for it.
@@ -101,5 +107,12 @@ mod tests {
             "nothing is left to do"
         );
         assert_eq!(of("x/shadow/update/delta", "x"), None);
+    }
+
+    #[test]
+    fn nobody_reports_to_run_a_firmware_because_it_is_desired() {
+        let delta = r#"{"version":7,"state":{"on":true,"firmware":{"version":"2.0.0"}}}"#;
+        let delta = understood(&message("x/shadow/update/delta", delta)).unwrap();
+        assert!(delta.state.contains_key("on") && !delta.state.contains_key("firmware"));
     }
 }

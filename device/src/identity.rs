@@ -152,6 +152,10 @@ impl Identity {
         self.port
     }
 
+    pub(crate) fn thing_name(&self) -> &ThingName {
+        &self.thing
+    }
+
     pub(crate) fn tls(&self) -> Arc<ClientConfig> {
         Arc::clone(&self.tls)
     }

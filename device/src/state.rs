@@ -116,7 +116,7 @@ pub struct Locked {
     _file: File,
 }
 
-fn unusable(path: &Path) -> impl FnOnce(io::Error) -> StateError {
+pub(crate) fn unusable(path: &Path) -> impl FnOnce(io::Error) -> StateError {
     let path = path.to_owned();
     move |source| StateError::Unusable { path, source }
 }

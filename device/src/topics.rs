@@ -59,6 +59,36 @@ pub fn command(thing: &str, id: &str, word: &str) -> String {
     format!("loam/{thing}/commands/{id}/{word}")
 }
 
+/// Where the thing hears of its transfers, whichever: a filter.
+#[must_use]
+pub fn files(thing: &str) -> String {
+    format!("loam/{thing}/files/+/+")
+}
+
+/// Where the thing speaks of its transfers; `word` is `request` or `complete`.
+#[must_use]
+pub fn file(thing: &str, word: &str) -> String {
+    format!("loam/{thing}/files/{word}")
+}
+
+/// Where AWS tells what became of the shadow with each change of it.
+#[must_use]
+pub fn shadow_documents(thing: &str) -> String {
+    format!("$aws/things/{thing}/shadow/update/documents")
+}
+
+/// Where the thing speaks of a rollout's firmware; `word` is `progress` or `request`. It hears on `grant`.
+#[must_use]
+pub fn firmware(thing: &str, rollout: &str, word: &str) -> String {
+    format!("loam/{thing}/firmware/{rollout}/{word}")
+}
+
+/// Where the thing asks for jobs and speaks of them; AWS answers below it.
+#[must_use]
+pub fn jobs(thing: &str, what: &str) -> String {
+    format!("$aws/things/{thing}/jobs/{what}")
+}
+
 /// Says why `topic` cannot be published to, or nothing if it can.
 #[must_use]
 pub fn flaw(topic: &str) -> Option<&'static str> {

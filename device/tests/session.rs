@@ -4,6 +4,8 @@
 #[cfg(test)]
 mod stand_in;
 #[cfg(test)]
+mod updates;
+#[cfg(test)]
 mod words;
 
 use loam_device::{Device, DeviceError, Event, Options, QoS, Reason};

@@ -22,6 +22,8 @@ def _serve(verbs: Any) -> None:
     parser = verbs.add_parser("serve", help="run the emulator with the extension in the foreground")
     parser.add_argument("--port", type=int, required=True, help="HTTP port of all AWS APIs, on 127.0.0.1")
     parser.add_argument("--mqtt-port", type=int, required=True, help="MQTT port with mutual TLS")
+    parser.add_argument("--credentials-port", type=int, default=0,
+                        help="port of the credentials provider, mutual TLS (default: a free one)")
     parser.add_argument("--state", required=True, help="directory for everything that it writes")
     parser.add_argument("--region", default="us-east-1")
     parser.add_argument("--functions-endpoint", help="what functions get as AWS_ENDPOINT_URL (default: itself)")

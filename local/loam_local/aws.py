@@ -64,7 +64,14 @@ def fetch(endpoint: str, path: str) -> bytes | None:
 
 def mqtt_port(endpoint: str | None, given: int | None) -> int:
     """The MQTT port with mutual TLS: as given, as the local AWS says, or AWS's 8883."""
-    if given is not None:
-        return given
+    return given if given is not None else _port(endpoint, "mqttPort", 8883)
+
+
+def credentials_port(endpoint: str | None) -> int:
+    """The port of the credentials provider: as the local AWS says, or AWS's 443."""
+    return _port(endpoint, "credentialsPort", 443)
+
+
+def _port(endpoint: str | None, name: str, otherwise: int) -> int:
     answer = fetch(endpoint, "/_loam/info") if endpoint else None
-    return json.loads(answer)["mqttPort"] if answer else 8883
+    return json.loads(answer)[name] if answer else otherwise

@@ -20,13 +20,18 @@ def run(arguments: argparse.Namespace) -> dict[str, Any]:
     for resource in resources:
         by_type.setdefault(resource["ResourceType"], {})[resource["LogicalResourceId"]] = resource["PhysicalResourceId"]
     iot = client("iot")
-    endpoint = iot.describe_endpoint(endpointType="iot:Data-ATS")["endpointAddress"]
+
+    def host(kind: str) -> str:
+        return iot.describe_endpoint(endpointType=kind)["endpointAddress"].partition(":")[0]
+
     return {
         "region": arguments.region,
         "account": stack["StackId"].split(":")[4],
         "endpoint": arguments.endpoint,
-        "iotEndpoint": endpoint.partition(":")[0],
+        "iotEndpoint": host("iot:Data-ATS"),
         "mqttPort": aws.mqtt_port(arguments.endpoint, arguments.mqtt_port),
+        "credentialsEndpoint": host("iot:CredentialProvider"),
+        "credentialsPort": aws.credentials_port(arguments.endpoint),
         "outputs": aws.outputs(stack),
         "resources": {r["LogicalResourceId"]: r["PhysicalResourceId"] for r in resources},
         "functions": _functions(client("lambda"), arguments.endpoint, by_type.get("AWS::Lambda::Function", {})),

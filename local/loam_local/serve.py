@@ -24,6 +24,8 @@ def run(arguments: argparse.Namespace) -> None:
     """Serve; return after a clean stop. Raises `port-busy` (exit code 2) before anything is started."""
     _require_free(arguments.port, "--port")
     _require_free(arguments.mqtt_port, "--mqtt-port")
+    if arguments.credentials_port:
+        _require_free(arguments.credentials_port, "--credentials-port")
     _environment(arguments)
     logging.basicConfig(stream=sys.stderr, level=logging.INFO if arguments.verbose else logging.WARNING,
                         format="%(asctime)s %(name)s %(levelname)s %(message)s")
@@ -63,6 +65,7 @@ def _environment(arguments: argparse.Namespace) -> None:
         "BIND_HOST": _HOST,
         "GATEWAY_PORT": str(arguments.port),
         "IOT_MTLS_PORT": str(arguments.mqtt_port),
+        "LOAM_CREDENTIALS_PORT": str(arguments.credentials_port),
         "MINISTACK_REGION": arguments.region,
         "AWS_REGION": arguments.region,
         "AWS_DEFAULT_REGION": arguments.region,
@@ -104,7 +107,8 @@ async def _stop_with_parent(stop: asyncio.Event) -> None:
 
 
 async def _announce(arguments: argparse.Namespace, stop: Callable[[], None]) -> None:
-    """One JSON line on standard output when both ports answer; stop when the MQTT port could not be had."""
+    """One JSON line on standard output when all ports answer; stop when one could not be had."""
+    from loam_local.extension import credentials_listener
     from ministack import app
 
     while app._iot_mtls_task is None or not app._iot_mtls_task.done():
@@ -113,9 +117,15 @@ async def _announce(arguments: argparse.Namespace, stop: Callable[[], None]) -> 
         print(f"loam_local serve: no MQTT listener on port {arguments.mqtt_port} [mqtt-port-busy]", file=sys.stderr)
         stop()
         return
+    if credentials_listener.port() is None:
+        print(f"loam_local serve: no credentials provider on port {arguments.credentials_port}: choose another with "
+              "--credentials-port [credentials-port-busy]", file=sys.stderr)
+        stop()
+        return
     while not _answers(arguments.port):
         await asyncio.sleep(0.02)
-    ready = {"ready": True, "endpoint": f"http://{_HOST}:{arguments.port}", "mqttPort": arguments.mqtt_port}
+    ready = {"ready": True, "endpoint": f"http://{_HOST}:{arguments.port}", "mqttPort": arguments.mqtt_port,
+             "credentialsPort": credentials_listener.port()}
     print(json.dumps(ready), flush=True)
 
 

@@ -64,6 +64,7 @@ class Local:
     mqtt_port: int
     folder: Path
     key: dict[str, str]
+    credentials_port: int = 0
     clients: dict[str, Any] = field(default_factory=dict)
 
     def client(self, service: str) -> Any:
@@ -170,7 +171,8 @@ def local() -> Iterator[Local]:
         try:
             answer = verb("admin", "--endpoint", ready["endpoint"], "--state", folder)
             assert answer.returncode == 0, answer.stderr
-            yield Local(ready["endpoint"], ready["mqttPort"], Path(folder), json.loads(answer.stdout))
+            yield Local(ready["endpoint"], ready["mqttPort"], Path(folder), json.loads(answer.stdout),
+                        ready["credentialsPort"])
         finally:
             process.terminate()
             assert process.wait(10) == 0

@@ -81,6 +81,8 @@ def test_describe_says_what_a_test_needs(local: Local, stack: dict[str, Any]) ->
     assert stack["account"] == ACCOUNT
     assert (stack["region"], stack["endpoint"], stack["mqttPort"]) == (REGION, local.endpoint, local.mqtt_port)
     assert stack["iotEndpoint"].endswith(f"-ats.iot.{REGION}.localhost")
+    assert stack["credentialsEndpoint"].endswith(f".credentials.iot.{REGION}.localhost")
+    assert stack["credentialsPort"] == local.credentials_port
     assert stack["outputs"]["Bucket"] == stack["resources"]["Archive"]
     greeter = stack["functions"]["Greeter"]
     assert greeter["arn"].endswith(greeter["name"]) and greeter["role"].startswith("arn:aws:iam::")

@@ -21,8 +21,10 @@ def test_a_busy_port_is_one_clear_sentence_and_exit_code_2(tmp_path: Path) -> No
         busy.bind(("127.0.0.1", 0))
         busy.listen()
         port = str(busy.getsockname()[1])
-        for option, other in (("--port", "--mqtt-port"), ("--mqtt-port", "--port")):
-            answer = verb("serve", option, port, other, str(free_port()), "--state", str(tmp_path))
+        options = ("--port", "--mqtt-port", "--credentials-port")
+        for option in options:
+            others = [part for other in options if other != option for part in (other, str(free_port()))]
+            answer = verb("serve", option, port, *others, "--state", str(tmp_path))
             assert answer.returncode == 2
             assert f"port {port}" in answer.stderr and option in answer.stderr
             assert len(answer.stderr.splitlines()) == 1
@@ -54,6 +56,30 @@ def test_sigterm_ends_the_functions_too(tmp_path: Path) -> None:
     process.send_signal(signal.SIGTERM)
     assert process.wait(10) == 0
     assert not [number for number in workers if Path(f"/proc/{number}").exists()]
+
+
+def test_the_credentials_port_is_the_one_that_was_asked_for_and_stays_so_after_a_reset(tmp_path: Path) -> None:
+    asked = free_port()
+    process, ready = started("--port", str(free_port()), "--mqtt-port", str(free_port()), "--credentials-port",
+                             str(asked), "--state", str(tmp_path))
+    try:
+        assert ready["credentialsPort"] == asked
+        key = json.loads(verb("admin", "--endpoint", ready["endpoint"]).stdout)
+        Local(ready["endpoint"], ready["mqttPort"], tmp_path, key).client("iot").create_role_alias(
+            roleAlias="fern", roleArn="arn:aws:iam::000000000000:role/fern")
+        urllib.request.urlopen(f"{ready['endpoint']}/_ministack/reset", data=b"").close()
+        key = json.loads(verb("admin", "--endpoint", ready["endpoint"]).stdout)
+        iot = Local(ready["endpoint"], ready["mqttPort"], tmp_path, key).client("iot")
+        assert iot.list_role_aliases()["roleAliases"] == []
+        eventually(lambda: _listens(asked))
+    finally:
+        process.terminate()
+        assert process.wait(10) == 0
+
+
+def _listens(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
 def test_the_death_of_the_parent_ends_serve(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ mod cors;
 mod device_policy;
 mod documents;
 mod functions;
+mod mailboxes;
 mod nothing_is_lost;
 mod openapi;
 mod operations;

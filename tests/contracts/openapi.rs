@@ -17,6 +17,8 @@ fn documents() -> Vec<(&'static str, OpenApi)> {
     vec![
         ("CatalogApi", catalog::openapi()),
         ("CommandsApi", commands::openapi()),
+        ("FileTransferApi", file_transfer::openapi()),
+        ("FirmwareApi", firmware::openapi()),
         ("JitrApi", jitr::api::openapi()),
         ("OnboardingApi", onboarding::openapi()),
         ("PairingApi", pairing::openapi()),

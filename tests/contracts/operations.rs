@@ -128,17 +128,25 @@ fn every_api_alarms_when_it_keeps_failing() {
 }
 
 #[test]
-fn a_refused_certificate_alarms_where_it_is_counted() {
+fn what_a_function_counts_itself_alarms_where_it_is_counted() {
     let alarms = resources("AWS::CloudWatch::Alarm");
-    let alarm = alarms.iter().find(|alarm| alarm.at("/Namespace") == "Loam").unwrap();
-    let counted = format!("counter!(\"{}\")", alarm.text("/MetricName"));
-    assert!(sources("functions/jitr").contains(&counted), "jitr does not count {counted}");
-    let dimension = |index: usize| {
-        (alarm.text(&format!("/Dimensions/{index}/Name")), alarm.at(&format!("/Dimensions/{index}/Value")))
-    };
-    assert_eq!(dimension(0), ("Function".to_owned(), &Value::from("jitr")));
-    let (name, stack) = dimension(1);
-    assert_eq!((name.as_str(), target(stack).as_deref()), ("Stack", Some("AWS::StackName")));
+    let mut functions = vec![];
+    for alarm in alarms.iter().filter(|alarm| alarm.at("/Namespace") == "Loam") {
+        let dimension = |index: usize| {
+            (alarm.text(&format!("/Dimensions/{index}/Name")), alarm.at(&format!("/Dimensions/{index}/Value")))
+        };
+        let (name, stack) = dimension(1);
+        assert_eq!((name.as_str(), target(stack).as_deref()), ("Stack", Some("AWS::StackName")));
+        let (name, function) = dimension(0);
+        let function = function.as_str().unwrap();
+        assert_eq!(name, "Function");
+        let folder = format!("functions/{}", function.split('-').next().unwrap());
+        let counted = format!("counter!(\"{}\")", alarm.text("/MetricName"));
+        assert!(sources(&folder).contains(&counted), "{function} does not count {counted}");
+        functions.push(function.to_owned());
+    }
+    functions.sort();
+    assert_eq!(functions, ["firmware-conductor", "firmware-conductor", "firmware-progress", "jitr"]);
 }
 
 /// Source: `MetricDataQuery` in the CloudWatch API reference; a name of 100 characters is longer than CloudFormation's
@@ -163,8 +171,12 @@ fn every_query_of_an_alarm_is_short_enough_and_gives_a_series_for_each_name() {
 fn every_function_that_a_schedule_runs_alarms_when_it_does_not_run() {
     let schedules = resources("AWS::Events::Rule");
     let runs = schedules.iter().filter(|rule| !rule.at("/ScheduleExpression").is_null());
-    let functions: BTreeSet<_> = runs.filter_map(|rule| target(rule.at("/Targets/0/Arn"))).collect();
-    assert_eq!(watched_by("Invocations"), functions);
+    let functions = ids("AWS::Lambda::Function");
+    // One that sends a message is watched itself: its function runs for other messages as well.
+    let runs = runs.filter_map(|rule| Some((target(rule.at("/Targets/0/Arn"))?, rule.id.clone())));
+    let watched: BTreeSet<_> =
+        runs.map(|(target, rule)| if functions.contains(&target) { target } else { rule }).collect();
+    assert_eq!(watched_by("Invocations"), watched);
     let silent =
         resources("AWS::CloudWatch::Alarm").into_iter().filter(|alarm| alarm.at("/MetricName") == "Invocations");
     silent.for_each(|alarm| assert_eq!(alarm.text("/TreatMissingData"), "breaching", "{}", alarm.id));

@@ -8,15 +8,15 @@ use base64::engine::general_purpose::STANDARD;
 use catalog::{Config, Handler};
 use loam_domain::{ThingName, Timestamp};
 use loam_kit::wiretap::Scenario;
-use loam_kit::{DeadLetterQueue, Stack, now, register_active, twin_of_table, unique_thing};
+use loam_kit::{DeadLetterQueue, Stack, begin_retirement, now, register_active, twin_of_table, unique_thing};
 use loam_runtime::{BatchItem, Invocation};
+use loam_things::Things;
 use loam_things::twins::{Twin, Twins};
-use loam_things::{RetirementOrder, Things};
 use serde_json::{Value, json};
 use tokio::sync::OnceCell;
 
 use crate::catalog_routes::{Request, Who};
-use crate::{survives_crashes, survives_strain};
+use crate::{all_done, survives_crashes, survives_strain};
 
 /// A story of the queue: what was said before, and the batch that comes.
 pub(crate) struct Story {
@@ -99,9 +99,7 @@ impl Thing {
     }
 
     async fn begins_to_retire(&self) {
-        let awaiting = BTreeSet::from(["catalog".to_owned(), "others".to_owned()]);
-        let order = RetirementOrder { by: "fault".to_owned(), awaiting, expected_version: None };
-        self.unheard.begin_retirement(&self.name, order, self.at).await.unwrap();
+        begin_retirement(&self.unheard, &self.name, &["catalog", "others"], self.at).await;
         self.copy().await;
     }
 
@@ -214,11 +212,7 @@ impl Scenario for Story {
 
     async fn deliver(&self, world: &World) -> Result<(), String> {
         let invocation = Invocation { request_id: "fault".to_owned(), now: now() };
-        match world.handler.handle(world.batch.clone(), &invocation).await {
-            Ok(failed) if failed.is_empty() => Ok(()),
-            Ok(failed) => Err(format!("{failed:?} must come again")),
-            Err(failure) => Err(failure.to_string()),
-        }
+        all_done(world.handler.handle(world.batch.clone(), &invocation).await)
     }
 
     async fn state(&self, world: &World) -> Result<Left, String> {

@@ -6,25 +6,24 @@ use std::sync::atomic::{AtomicI64, Ordering};
 
 use aws_config::SdkConfig;
 use aws_sdk_dynamodb::types::{AttributeValue, BillingMode, GlobalSecondaryIndex, LocalSecondaryIndex};
-use aws_sdk_dynamodb::types::{Put, TransactWriteItem};
-use axum::Router;
-use axum::body::to_bytes;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use commands::{Api, ApiConfig, Config, Handler, Sweep, SweepConfig, routes};
 use loam_device::{Device, Files, Identity, Options};
 use loam_domain::{ThingName, Timestamp};
-use loam_http::Call;
 use loam_kit::wiretap::Scenario;
-use loam_kit::{DeadLetterQueue, Stack, api_event, join, now, register_active, seed_membership, unique_thing};
+use loam_kit::{
+    DeadLetterQueue, Stack, begin_retirement, end_tenure, join, now, register_paired, seed_membership, unique_thing,
+};
 use loam_runtime::{BatchItem, Invocation};
+use loam_things::Things;
 use loam_things::twins::{Notes, RecordView, Twin};
-use loam_things::{Attempt, Description, End, Intent, RetirementOrder, Things};
 use serde_json::{Value, json};
 
 use crate::erasures::Records;
+use crate::routes::Routes;
 use crate::soil_sweep::Tables;
-use crate::{survives_crashes, survives_strain};
+use crate::{all_done, survives_crashes, survives_strain};
 
 /// Between two deliveries: longer than a dead run holds the line, and than a request of it may run.
 const LATER_MILLIS: i64 = 70_000;
@@ -81,7 +80,7 @@ impl Stage {
         let stack = Stack::deployed();
         let there = unique_thing("fault");
         let records = Records::beside(stack.resources.get("ThingsTable").unwrap()).await;
-        paired(&records.things, &there).await;
+        register_paired(&records.things, &there).await;
         let joined = join(&stack, &[there.as_str()]).await.remove(0);
         let files = Files { root_ca: joined.root_ca, certificate: joined.cert, private_key: joined.key };
         let identity = Identity::load(there.as_str(), "localhost", stack.mqtt_port, &files).unwrap();
@@ -111,26 +110,12 @@ impl Stage {
     }
 }
 
-/// Onboarded and paired.
-async fn paired(things: &Things, thing: &ThingName) {
-    register_active(things, thing).await;
-    let table = Stack::deployed().resources.get("GroupsTable").unwrap().clone();
-    let put = Put::builder().table_name(table).item("group", text("test#described")).item("item", text(thing.as_str()));
-    let also = TransactWriteItem::builder().put(put.build().unwrap()).build();
-    let description =
-        Description { at: now(), told: std::collections::BTreeMap::new(), capabilities: None, firmware: None };
-    things.described(thing, description, also, now()).await.unwrap();
-    let record = things.get(thing).await.unwrap().unwrap();
-    let paired = things.attempt(&record, &Intent::Paired { epoch: 1 }, &[], now()).await.unwrap();
-    assert!(matches!(paired, Attempt::Done(_)), "{paired:?}");
-}
-
 fn text(text: &str) -> AttributeValue {
     AttributeValue::S(text.to_owned())
 }
 
 /// A new table with the keys and indexes of this one, also those that are read consistently.
-async fn own_table(sdk: &SdkConfig, table: &str) -> String {
+pub(crate) async fn own_table(sdk: &SdkConfig, table: &str) -> String {
     let client = aws_sdk_dynamodb::Client::new(sdk);
     let model = client.describe_table().table_name(table).send().await.unwrap().table.unwrap();
     let name = unique_thing("own").to_string();
@@ -149,35 +134,9 @@ async fn own_table(sdk: &SdkConfig, table: &str) -> String {
     name
 }
 
-/// Routes behind one endpoint.
-struct Routes(Router);
-
-impl Routes {
-    fn new(sdk: &SdkConfig, config: ApiConfig) -> Self {
-        Self(routes().with_state(Api::new(sdk, config)).into())
-    }
-
-    async fn send(
-        &self,
-        (sub, groups): (&str, &[&str]),
-        (method, path): (&str, &str),
-        body: Option<&Value>,
-        headers: &[(&str, &str)],
-        at: Timestamp,
-    ) -> Result<Value, String> {
-        let mut event = api_event(&format!("{method} /v1/test"), path, sub, groups, body);
-        for (name, value) in headers {
-            let all = event.get_mut("headers").and_then(Value::as_object_mut).unwrap();
-            all.insert((*name).to_owned(), (*value).into());
-        }
-        let call = Call { request_id: at.as_millis().to_string(), now: at, deadline: at.plus_millis(29_000) };
-        let event = serde_json::from_value(event).unwrap();
-        let answer = Box::pin(loam_http::answer(self.0.clone(), event, call)).await;
-        let status = answer.status();
-        let body = to_bytes(answer.into_body(), 10_000_000).await.unwrap();
-        let body: Value = serde_json::from_slice(&body).unwrap_or_default();
-        if status.is_success() { Ok(body) } else { Err(format!("{status}: {body}")) }
-    }
+/// The routes with these tables.
+fn routes_of(sdk: &SdkConfig, config: ApiConfig) -> Routes {
+    Routes::new(routes().with_state(Api::new(sdk, config)).into())
 }
 
 /// One run's world.
@@ -370,7 +329,7 @@ impl Scenario for Story<'_> {
         let records = Records::beside(&config.things_table).await;
         let thing = if self.has_own_thing() { unique_thing("fault") } else { self.stage.there.clone() };
         if self.has_own_thing() {
-            paired(&records.things, &thing).await;
+            register_paired(&records.things, &thing).await;
         }
         let (user, identity) = (unique_thing("user").to_string(), format!("eu:{}", unique_thing("identity")));
         seed_membership(&stack, &user, &thing, "owner", 1).await;
@@ -388,7 +347,7 @@ impl Scenario for Story<'_> {
             queue_url: aside.url().to_owned(),
             ..config.clone()
         };
-        let straight = Routes::new(&admin, before);
+        let straight = routes_of(&admin, before);
         let id = self.prepare(&straight, &admin, of_queue, (&thing, &user, &identity), at).await?;
         self.end(&records.things, &thing, at).await;
         let (commands_table, things_table, sdk) =
@@ -403,8 +362,8 @@ impl Scenario for Story<'_> {
         Ok(World {
             dead_letters: DeadLetterQueue::new(&admin, stack.output("CommandsDeadLetters")),
             sweep: Sweep::new(&sdk, SweepConfig { commands_table: commands_table.clone() }),
-            routes: Routes::new(&sdk, after.clone()),
-            straight: Routes::new(&admin, after),
+            routes: routes_of(&sdk, after.clone()),
+            straight: routes_of(&admin, after),
             handler: Handler::new(&sdk, Config { commands_table, things_table, twins_table, ..config }),
             things: records.things,
             thing,
@@ -423,10 +382,7 @@ impl Scenario for Story<'_> {
         let invocation = Invocation { request_id: format!("fault-{turn}"), now: at };
         for (place, body) in self.messages(world).into_iter().enumerate() {
             let batch = vec![BatchItem { message_id: place.to_string(), body }];
-            let failed = world.handler.handle(batch, &invocation).await.map_err(|failure| failure.to_string())?;
-            if !failed.is_empty() {
-                return Err(format!("message {place} must come again"));
-            }
+            all_done(world.handler.handle(batch, &invocation).await)?;
         }
         if self.way == Way::Sweep {
             let invocation = Invocation { now: at.plus_millis(4_000_000), ..invocation };
@@ -529,17 +485,10 @@ impl Story<'_> {
 
     /// The thing's end, or its owner's.
     async fn end(&self, things: &Things, thing: &ThingName, at: Timestamp) {
-        let awaiting = BTreeSet::from(["commands".to_owned(), "others".to_owned()]);
+        let awaiting = ["commands", "others"];
         match self.way {
-            Way::Unpaired => {
-                let record = things.get(thing).await.unwrap().unwrap();
-                let end = Intent::Ended(End { epoch: 1, cause: "owner".to_owned(), awaiting });
-                things.attempt(&record, &end, &[], at).await.unwrap();
-            }
-            Way::Retired => {
-                let order = RetirementOrder { by: "fault".to_owned(), awaiting, expected_version: None };
-                things.begin_retirement(thing, order, at).await.unwrap();
-            }
+            Way::Unpaired => end_tenure(things, thing, &awaiting, at).await,
+            Way::Retired => begin_retirement(things, thing, &awaiting, at).await,
             Way::Send | Way::Offline | Way::Words | Way::Wishes | Way::SpreadFleet | Way::SpreadOwn => {}
             Way::Sweep | Way::Order | Way::Cancel | Way::Desire | Way::Many | Way::Reads => {}
         }

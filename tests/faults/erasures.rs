@@ -13,7 +13,7 @@ use soil_alerts::{ThingEvents, ThingsConfig};
 use tokio::sync::OnceCell;
 
 use crate::soil_sweep::Tables;
-use crate::{survives_crashes, survives_strain};
+use crate::{all_done, survives_crashes, survives_strain};
 
 fn invocation() -> Invocation {
     Invocation { request_id: "fault".to_owned(), now: now() }
@@ -68,11 +68,6 @@ async fn awaited(things: &Things, thing: &ThingName) -> BTreeSet<String> {
     record.retirement.map(|retirement| retirement.awaiting).unwrap_or_default()
 }
 
-async fn all_done(failed: Result<Vec<String>, String>) -> Result<(), String> {
-    let failed = failed?;
-    if failed.is_empty() { Ok(()) } else { Err(format!("messages {failed:?} must come again")) }
-}
-
 /// A batch in which a thing's last reading, its retirement and its end meet.
 pub(crate) struct Series(pub(crate) Tables);
 
@@ -118,14 +113,13 @@ impl Scenario for Series {
             at,
         };
         let straight = telemetry::Handler::new(&admin, config);
-        all_done(straight.handle(vec![world.reading(0)], &invocation()).await.map_err(|error| error.to_string()))
-            .await?;
+        all_done(straight.handle(vec![world.reading(0)], &invocation()).await)?;
         Ok(world)
     }
 
     async fn deliver(&self, world: &SeriesWorld) -> Result<(), String> {
         let batch = vec![event("thing.retiring", &world.thing), world.reading(1), event("thing.retired", &world.thing)];
-        all_done(world.handler.handle(batch, &invocation()).await.map_err(|error| error.to_string())).await
+        all_done(world.handler.handle(batch, &invocation()).await)
     }
 
     async fn state(&self, world: &SeriesWorld) -> Result<Self::State, String> {
@@ -221,7 +215,7 @@ impl Scenario for Alerts {
         } else {
             vec![event("thing.registered", &world.thing)]
         };
-        all_done(world.events.handle(batch, &invocation()).await.map_err(|error| error.to_string())).await
+        all_done(world.events.handle(batch, &invocation()).await)
     }
 
     async fn state(&self, world: &AlertsWorld) -> Result<Self::State, String> {

@@ -5,8 +5,9 @@ use loam_kit::wiretap::{Scenario, Wiretap, calls_table, distinct};
 
 use crate::soil_sweep::Tables;
 use crate::{
-    catalog, catalog_routes, commands, erasures, event_relay, jitr, onboarding, owners, pairing_api, presence,
-    soil_alerts, soil_alerts_routes, sync_invoke, telemetry, telemetry_routes,
+    catalog, catalog_routes, commands, erasures, event_relay, file_transfer, firmware, firmware_releases, jitr,
+    onboarding, owners, pairing_api, presence, soil_alerts, soil_alerts_routes, sync_invoke, telemetry,
+    telemetry_routes,
 };
 
 /// The table of a story's delivery, with the stack's own names for its resources.
@@ -31,7 +32,33 @@ async fn table_with<S: Scenario>(story: &S, own_names: impl Fn(&S::World) -> Vec
     renames.extend(own_names.iter().map(|(name, stands)| (name.as_str(), stands.as_str())));
     // An attempt that the SDK made again on a slow machine is no call of ours.
     let calls: Vec<_> = distinct(&wiretap.records()).into_iter().cloned().collect();
+    let signatures: Vec<String> = calls.iter().flat_map(|record| signatures(&record.call.body)).collect();
+    let stands = "s".repeat(SIGNATURE_CHARACTERS);
+    renames.extend(signatures.iter().map(|signature| (signature.as_str(), stands.as_str())));
     calls_table(&calls, &renames)
+}
+
+/// What an ECDSA signature on P-256 has in base64: its 70 to 72 bytes of DER.
+const SIGNATURE_CHARACTERS: usize = 96;
+
+/// The signatures in a body. One in some hundreds has a number that begins with zeros, and is shorter than the others: no figure
+/// may depend on that.
+fn signatures(body: &[u8]) -> Vec<String> {
+    let is_base64 = |character: char| character.is_ascii_alphanumeric() || "+/=".contains(character);
+    // A sequence of some 68 bytes that begins with an integer.
+    let is_signature = |word: &&str| word.starts_with("ME") && word.get(3..4) == Some("C");
+    let fits = |word: &&str| (SIGNATURE_CHARACTERS - 8..=SIGNATURE_CHARACTERS).contains(&word.len());
+    let words = str::from_utf8(body).unwrap_or_default().split(|character| !is_base64(character));
+    words.filter(fits).filter(is_signature).map(str::to_owned).collect()
+}
+
+#[test]
+fn a_signature_is_found_wherever_it_stands_also_a_short_one() {
+    let [long, short] = [94, 90].map(|length| format!("MEQC{}==", "A".repeat(length - 6)));
+    let body =
+        format!(r#"{{"signature":{{"S":"{long}"}},"document":"{{\"signature\":\"{short}\",\"url\":\"MEQC\"}}"}}"#);
+    assert_eq!(signatures(body.as_bytes()), [long, short]);
+    assert_eq!(signatures(&[0xff]), [""; 0]);
 }
 
 /// The table without the names that tests make up: each digit of a run of 12 (a thing's) or 64 (a certificate's) is 0.
@@ -163,7 +190,7 @@ async fn an_event_of_presence_costs_these_calls() {
 
 #[tokio::test]
 async fn a_call_of_a_device_costs_these_calls() {
-    let stage = sync_invoke::Stage::new().await;
+    let stage = sync_invoke::Stage::new(sync_invoke::MEASURED).await;
     let mut tables = String::new();
     for story in &stage.stories() {
         tables.extend([story.name(), "\n", &without_names(&table_of(story).await), "\n"]);
@@ -215,4 +242,50 @@ async fn a_route_of_pairing_costs_these_calls() {
         tables.extend([story.name(), "\n", &in_order(&nameless(&table)), "\n"]);
     }
     assert_eq!(tables, include_str!("figures/pairing-routes.txt"));
+}
+
+#[tokio::test]
+async fn a_file_from_its_order_to_its_end_costs_these_calls() {
+    let mut tables = String::new();
+    let stories = file_transfer::stories(Tables::Own);
+    // Whoever first gives out a cursor in a stack's life makes the key of all.
+    table_with(stories.last().unwrap(), file_transfer::World::own_names).await;
+    for story in stories {
+        let table = table_with(&story, file_transfer::World::own_names).await;
+        tables.extend([loam_kit::wiretap::Scenario::name(&story), "\n", &in_order(&without_hex(&table)), "\n"]);
+    }
+    assert_eq!(tables, include_str!("figures/file-transfer.txt"));
+}
+
+#[tokio::test]
+async fn a_release_and_a_rollout_cost_these_calls() {
+    let mut tables = String::new();
+    let releases = firmware_releases::stories(Tables::Own);
+    // Whoever first gives out a cursor in a stack's life makes the key of all.
+    Box::pin(table_with(releases.last().unwrap(), firmware_releases::World::own_names)).await;
+    for story in &releases {
+        let table = Box::pin(table_with(story, firmware_releases::World::own_names)).await;
+        tables.extend([story.name(), "\n", &in_order(&without_hex(&table)), "\n"]);
+    }
+    for story in &firmware::stories(Tables::Own) {
+        let table = Box::pin(table_with(story, firmware::World::own_names)).await;
+        tables.extend([story.name(), "\n", &in_order(&without_hex(&table)), "\n"]);
+    }
+    assert_eq!(tables, include_str!("figures/firmware.txt"));
+}
+
+/// Ids of transfers, attempts, releases and rollouts, of 32 digits, are left out as those that [`nameless`] leaves out.
+fn without_hex(table: &str) -> String {
+    let is_hex = |character: char| matches!(character, '0'..='9' | 'a'..='f');
+    let words = nameless(table);
+    let parts = words.split_inclusive(|character| !is_hex(character));
+    parts
+        .map(|part| {
+            if part.trim_end_matches(|end| !is_hex(end)).len() == 32 {
+                part.replace(is_hex, "0")
+            } else {
+                part.to_owned()
+            }
+        })
+        .collect()
 }

@@ -9,8 +9,9 @@ use serde_json::Value;
 use crate::jitr_api::Routes;
 use crate::soil_sweep::{Silence, Tables};
 use crate::{
-    catalog, catalog_routes, commands, erasures, event_relay, jitr, onboarding, owners, pairing_api, pairing_relay,
-    presence, soil_alerts, soil_alerts_routes, sync_invoke, telemetry, telemetry_routes,
+    catalog, catalog_routes, commands, erasures, event_relay, file_transfer, firmware, firmware_releases, jitr,
+    onboarding, owners, pairing_api, pairing_relay, presence, soil_alerts, soil_alerts_routes, sync_invoke, telemetry,
+    telemetry_routes,
 };
 
 /// The calls of a story without faults.
@@ -37,6 +38,9 @@ fn names(stack: &Stack, template: &Value) -> Names {
         let arn = match kind {
             "AWS::SNS::Topic" => physical.clone(),
             "AWS::SQS::Queue" => format!("arn:{partition}:sqs:{region}:{owner}:{}", physical.rsplit('/').next()?),
+            "AWS::S3::Bucket" => format!("arn:{partition}:s3:::{physical}"),
+            "AWS::KMS::Key" => format!("arn:{partition}:kms:{region}:{owner}:key/{physical}"),
+            "AWS::IAM::Role" => format!("arn:{partition}:iam::{owner}:role/{physical}"),
             "AWS::DynamoDB::Table" => format!("arn:{partition}:dynamodb:{region}:{owner}:table/{physical}"),
             _ => return None,
         };
@@ -221,7 +225,7 @@ fn is_of_the_session(unused: &str) -> bool {
 
 #[tokio::test]
 async fn sync_invoke_may_do_exactly_what_it_does() {
-    let stage = sync_invoke::Stage::new().await;
+    let stage = sync_invoke::Stage::new(sync_invoke::BRISK).await;
     let mut calls = Vec::new();
     for story in &stage.stories() {
         calls.extend(calls_of(story).await);
@@ -289,4 +293,70 @@ async fn the_functions_of_commands_may_do_exactly_what_they_do() {
     assert_exact("Commands", &of_commands(&stage, "Commands").await);
     assert_exact("CommandsSweep", &of_commands(&stage, "CommandsSweep").await);
     assert_exact_but("CommandsApi", &of_commands(&stage, "CommandsApi").await, makes_the_key_of_cursors);
+}
+
+/// The calls of the stories that one of the functions of file-transfer does.
+async fn of_files(function: &str) -> Vec<Call> {
+    let mut calls = Vec::new();
+    for story in file_transfer::stories(Tables::OfTheStack).iter().filter(|story| story.function() == function) {
+        calls.extend(if story.has_key() { Box::pin(calls_with_a_key(story)).await } else { calls_of(story).await });
+    }
+    calls
+}
+
+/// Rights that no call shows: a missing object is 404 and not 403 for who may list its bucket only.
+fn tells_what_is_missing(unused: &str) -> bool {
+    unused.starts_with("s3:ListBucket ")
+}
+
+/// Rights that whoever signs a URL lends to the one who follows it, shown by `functions/file-transfer/tests`: a source is
+/// PUT and encrypted, a body is read.
+fn is_lent_with_a_url(unused: &str) -> bool {
+    unused.starts_with("s3:PutObject") || unused.starts_with("kms:GenerateDataKey")
+}
+
+#[tokio::test]
+async fn the_functions_of_files_may_do_exactly_what_they_do() {
+    assert_exact_but("FileTransfer", &of_files("FileTransfer").await, tells_what_is_missing);
+    assert_exact_but("FileTransferApi", &of_files("FileTransferApi").await, |unused| {
+        makes_the_key_of_cursors(unused) || tells_what_is_missing(unused) || is_lent_with_a_url(unused)
+    });
+}
+
+/// The calls of the stories that one of the functions of uploads and orders does.
+async fn of_releases(function: &str) -> Vec<Call> {
+    let mut calls = Vec::new();
+    for story in firmware_releases::stories(Tables::OfTheStack).iter().filter(|story| story.function() == function) {
+        calls.extend(if story.has_key() { Box::pin(calls_with_a_key(story)).await } else { calls_of(story).await });
+    }
+    calls
+}
+
+#[tokio::test]
+async fn intake_and_routes_of_firmware_may_do_exactly_what_they_do() {
+    assert_exact_but("FirmwareIntake", &of_releases("FirmwareIntake").await, tells_what_is_missing);
+    // A dynamic group is looked at in `functions/firmware/tests`.
+    let reads_a_group = |unused: &str| unused.starts_with("dynamodb:GetItem") && unused.contains("GroupsTable");
+    assert_exact_but("FirmwareApi", &of_releases("FirmwareApi").await, |unused| {
+        makes_the_key_of_cursors(unused) || reads_a_group(unused)
+    });
+}
+
+/// The calls of the stories that one of the queues' functions of firmware does.
+async fn of_firmware(function: &str) -> Vec<Call> {
+    let mut calls = Vec::new();
+    for story in firmware::stories(Tables::OfTheStack).iter().filter(|story| story.function() == function) {
+        calls.extend(Box::pin(calls_of(story)).await);
+    }
+    calls
+}
+
+#[tokio::test]
+async fn the_queues_functions_of_firmware_may_do_exactly_what_they_do() {
+    // AWS IoT is handed a role with a job: that is no call.
+    let hands_a_role_on = |unused: &str| tells_what_is_missing(unused) || unused.starts_with("iam:PassRole");
+    assert_exact_but("FirmwareConductor", &of_firmware("FirmwareConductor").await, hands_a_role_on);
+    // Who follows a URL reads an image.
+    let lends = |unused: &str| unused.starts_with("s3:GetObject");
+    assert_exact_but("FirmwareProgress", &of_firmware("FirmwareProgress").await, lends);
 }

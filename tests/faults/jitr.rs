@@ -14,7 +14,7 @@ use loam_runtime::{BatchItem, Invocation};
 use loam_things::Things;
 use serde_json::{Value, json};
 
-use crate::{survives_crashes, survives_strain};
+use crate::{all_done, survives_crashes, survives_strain};
 
 /// What is delivered.
 #[derive(Clone, Copy, PartialEq)]
@@ -281,8 +281,7 @@ impl World {
         let run = self.runs.fetch_add(1, Ordering::Relaxed);
         let invocation = Invocation { request_id: format!("fault-{run:03}"), now: now().plus_millis(run * 180_000) };
         let handled = self.handler.handle(vec![BatchItem { message_id: "0".to_owned(), body }], &invocation);
-        let failed = Box::pin(handled).await.map_err(|error| error.to_string())?;
-        if failed.is_empty() { Ok(()) } else { Err("the message must come again".to_owned()) }
+        all_done(Box::pin(handled).await)
     }
 
     async fn description(&self, certificate: &CertificateId) -> aws_sdk_iot::types::CertificateDescription {

@@ -10,6 +10,9 @@ mod commands;
 mod erasures;
 mod event_relay;
 mod figures;
+mod file_transfer;
+mod firmware;
+mod firmware_releases;
 mod grants;
 mod http;
 mod jitr;
@@ -19,6 +22,7 @@ mod owners;
 mod pairing_api;
 mod pairing_relay;
 mod presence;
+mod routes;
 mod soil_alerts;
 mod soil_alerts_routes;
 mod soil_sweep;
@@ -27,6 +31,7 @@ mod telemetry;
 mod telemetry_routes;
 mod things;
 
+use std::fmt::Display;
 use std::time::Duration;
 
 use loam_kit::Stack;
@@ -34,6 +39,12 @@ use loam_kit::wiretap::{Scenario, Strain, crash_everywhere, strain_everywhere};
 
 /// The functions' time is 30 s, and 500 ms of it are left for telling Lambda.
 const BOUND: Duration = Duration::from_millis(29_500);
+
+/// What a delivery is that a queue's function answered so: messages that must come again are no success.
+fn all_done(answered: Result<Vec<String>, impl Display>) -> Result<(), String> {
+    let again = answered.map_err(|failure| failure.to_string())?;
+    if again.is_empty() { Ok(()) } else { Err(format!("messages {again:?} must come again")) }
+}
 
 /// Stops the handler before and after each call, delivers again, compares.
 async fn survives_crashes(scenario: &impl Scenario) {

@@ -4,15 +4,15 @@
 
 mod erasing;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use loam_domain::pairing::claim_code::ClaimCode;
 use loam_domain::{ThingName, Timestamp, UserId};
 use loam_kit::wiretap::Scenario;
-use loam_kit::{DeadLetterQueue, Stack, now, register_active, rule_event, unique_thing};
+use loam_kit::{DeadLetterQueue, Stack, begin_retirement, now, register_described, rule_event, unique_thing};
 use loam_runtime::{BatchItem, Invocation};
-use loam_things::{Acknowledgement, Description, Intent as RecordIntent, RetirementOrder, Things};
+use loam_things::{Acknowledgement, Things};
 use pairing::saga::{Config, Handler};
 use pairing::store::{ERASERS, Store, Tables as PairingTables};
 use pairing::tenancy::{Actor, Intent};
@@ -22,7 +22,7 @@ use serde_json::{Value, json};
 
 use crate::erasures::Records;
 use crate::soil_sweep::Tables;
-use crate::{survives_crashes, survives_strain};
+use crate::{all_done, survives_crashes, survives_strain};
 
 pub(crate) use erasing::{By, erasures};
 
@@ -96,14 +96,6 @@ fn user(name: &str) -> UserId {
     UserId::parse(name).unwrap()
 }
 
-/// Registered, active, and described.
-async fn onboarded(things: &Things, thing: &ThingName) {
-    register_active(things, thing).await;
-    let record = things.get(thing).await.unwrap().unwrap();
-    let description = Description { at: now(), told: BTreeMap::new(), capabilities: None, firmware: None };
-    things.attempt(&record, &RecordIntent::Described(description), &[], now()).await.unwrap();
-}
-
 impl Comes {
     /// What was before.
     async fn prepare(self, store: &Store, thing: &ThingName, past: Timestamp) {
@@ -123,9 +115,7 @@ impl Comes {
             Self::Retiring => {
                 let window = Window { opened_at: past, until: now(), epoch: 1, code: None };
                 store.put_window(thing, &window).await.unwrap();
-                let awaiting = ["pairing", "others"].map(str::to_owned).into();
-                let order = RetirementOrder { by: "fault".to_owned(), awaiting, expected_version: None };
-                store.things().begin_retirement(thing, order, now()).await.unwrap();
+                begin_retirement(store.things(), thing, &["pairing", "others"], now()).await;
             }
         }
         if matches!(self, Self::Freed | Self::Inherited) {
@@ -192,7 +182,7 @@ impl Scenario for Story {
         let mut config = Config::from_lookup(&|name| function.variable(name)).unwrap();
         let (admin, thing) = (stack.admin().await, unique_thing("owned"));
         let records = Records::beside(&config.tables.things).await;
-        onboarded(&records.things, &thing).await;
+        register_described(&records.things, &thing).await;
         let store = Store::new(&admin, PairingTables { things: records.table.clone(), ..config.tables.clone() });
         self.comes.prepare(&store, &thing, now()).await;
         config.tables.things = records.bring(&thing, self.tables).await;
@@ -215,8 +205,7 @@ impl Scenario for Story {
     async fn deliver(&self, world: &World) -> Result<(), String> {
         let item = BatchItem { message_id: "0".to_owned(), body: world.message(self.comes) };
         let invocation = Invocation { request_id: "fault".to_owned(), now: world.at };
-        let again = world.handler.handle(vec![item], &invocation).await.map_err(|error| error.to_string())?;
-        if again.is_empty() { Ok(()) } else { Err("the message must come again".to_owned()) }
+        all_done(world.handler.handle(vec![item], &invocation).await)
     }
 
     async fn state(&self, world: &World) -> Result<Left, String> {

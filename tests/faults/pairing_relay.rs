@@ -15,7 +15,7 @@ use pairing::relay::{Handler, IdentityId, LIVE_MILLIS, Mailbox, RelayConfig};
 use pairing::store::Store;
 use serde_json::{Value, json};
 
-use crate::{survives_crashes, survives_strain};
+use crate::{all_done, survives_crashes, survives_strain};
 
 /// A batch: whose the thing is, and whether something in it can never be told.
 pub(crate) struct Story {
@@ -135,11 +135,7 @@ impl Scenario for Story {
 
     async fn deliver(&self, world: &World) -> Result<(), String> {
         let invocation = Invocation { request_id: "fault".to_owned(), now: now() };
-        match world.handler.handle(self.batch(&world.thing), &invocation).await {
-            Ok(failed) if failed.is_empty() => Ok(()),
-            Ok(failed) => Err(format!("{failed:?} must come again")),
-            Err(failure) => Err(failure.to_string()),
-        }
+        all_done(world.handler.handle(self.batch(&world.thing), &invocation).await)
     }
 
     async fn state(&self, world: &World) -> Result<Left, String> {

@@ -6,16 +6,17 @@ use aws_sdk_iotdataplane::primitives::Blob;
 use loam_domain::{ThingName, Timestamp};
 use loam_kit::wiretap::Scenario;
 use loam_kit::{
-    DeadLetterQueue, Stack, api_event, ask, now, register_active, rule_event, seed_membership, unique_thing,
+    DeadLetterQueue, Stack, api_event, ask, begin_retirement, now, register_active, rule_event, seed_membership,
+    unique_thing,
 };
 use loam_runtime::{BatchItem, Invocation};
-use loam_things::{RetirementOrder, Things};
+use loam_things::Things;
 use presence::{Api, ApiConfig, Config, Handler, Known, Store};
 use serde_json::{Value, json};
 
 use crate::erasures::Records;
 use crate::soil_sweep::Tables;
-use crate::{survives_crashes, survives_strain};
+use crate::{all_done, survives_crashes, survives_strain};
 
 /// What comes in.
 #[derive(Clone, Copy)]
@@ -165,9 +166,7 @@ impl World {
             },
             (By::Queue, comes) => {
                 let item = BatchItem { message_id: "1".to_owned(), body: self.event(comes).to_string() };
-                let again =
-                    self.handler.handle_batch(vec![item], &invocation).await.map_err(|error| error.to_string())?;
-                if again.is_empty() { Ok(()) } else { Err("the message must come again".to_owned()) }
+                all_done(self.handler.handle_batch(vec![item], &invocation).await)
             }
             (By::Rule | By::Api, comes) => {
                 self.handler.handle(self.event(comes), &invocation).await.map_err(|error| error.to_string())
@@ -183,12 +182,6 @@ impl World {
         let is_good = answer.status < 300 && !answer.body.contains(r#""live":"unknown""#);
         if is_good { Ok(()) } else { Err(answer.status.to_string()) }
     }
-}
-
-async fn begin_retirement(things: &Things, thing: &ThingName) {
-    let awaiting = ["onboarding".to_owned(), "presence".to_owned()].into();
-    let order = RetirementOrder { by: "fault".to_owned(), awaiting, expected_version: None };
-    things.begin_retirement(thing, order, now()).await.unwrap();
 }
 
 impl Scenario for Story {
@@ -232,7 +225,7 @@ impl Scenario for Story {
             world.deliver(By::Rule, *comes).await?;
         }
         if matches!(self.comes, Retiring) {
-            begin_retirement(&records.things, &world.thing).await;
+            begin_retirement(&records.things, &world.thing, &["onboarding", "presence"], now()).await;
             records.bring(&world.thing, self.tables).await;
         }
         if let Request(path @ "presence/history", query) = self.comes {

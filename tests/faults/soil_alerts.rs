@@ -1,16 +1,17 @@
 //! soil-alerts: a message of a device, in both modes.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use loam_domain::{ThingName, Timestamp};
 use loam_kit::wiretap::Scenario;
 use loam_kit::{
-    DeadLetterQueue, Inbox, Mail, Stack, now, reading, rule_event, seed_mail, seed_membership, unique_thing,
+    DeadLetterQueue, Inbox, Mail, Stack, now, plain_record, reading, rule_event, seed_mail, seed_membership,
+    unique_thing,
 };
 use loam_runtime::Invocation;
 use loam_things::LifeCycle;
-use loam_things::twins::{Notes, RecordView, Twin};
+use loam_things::twins::{Notes, Twin};
 use serde_json::{Value, json};
 use soil_alerts::{AlertFailure, Config, Handler};
 
@@ -236,18 +237,7 @@ pub(crate) async fn put_twin(
     thing: &ThingName,
     groups: BTreeSet<String>,
 ) {
-    let record = RecordView {
-        version: 1,
-        epoch: 1,
-        state: LifeCycle::Active,
-        thing_type: None,
-        groups: BTreeSet::new(),
-        attributes: BTreeMap::new(),
-        registered_at: now(),
-        told: BTreeMap::new(),
-        capabilities: None,
-        firmware: None,
-    };
+    let record = plain_record(LifeCycle::Active, now());
     let notes = Notes { groups, ..Notes::default() };
     let twin = Twin { thing: thing.clone(), version: 1, record, shadow: None, presence: None, notes };
     table.put_item().table_name(twins).set_item(Some(twin.item().unwrap())).send().await.unwrap();

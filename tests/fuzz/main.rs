@@ -5,6 +5,8 @@
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a panic is how a test fails")]
 #![expect(clippy::print_stdout, reason = "the figures of a run are its result")]
 
+mod files;
+mod firmware;
 mod inputs;
 mod owners;
 mod parsers;
@@ -105,4 +107,13 @@ each_parser! {
     nothing_breaks_the_parser_of_what_pairing_hears: 13,
     nothing_breaks_the_parser_of_the_relays_news: 14,
     nothing_breaks_the_parser_of_a_devices_key: 15,
+    nothing_breaks_the_parser_of_sealed_messages: 16,
+    nothing_breaks_the_parser_of_what_file_transfer_hears: 17,
+    nothing_breaks_the_parser_of_what_a_device_hears_of_files: 18,
+    nothing_breaks_the_parser_of_release_descriptors: 19,
+    nothing_breaks_the_parser_of_notices_of_uploads: 20,
+    nothing_breaks_the_parser_of_rollouts: 21,
+    nothing_breaks_the_parser_of_what_devices_say_of_updates: 22,
+    nothing_breaks_the_parser_of_what_a_device_hears_of_firmware: 23,
+    nothing_breaks_the_parser_of_manifests: 24,
 }

@@ -21,7 +21,7 @@ use serde_json::{Value, json};
 use soil_alerts::smart::{AlertRule, RuleSpec};
 use telemetry::event::Points;
 
-use crate::owners;
+use crate::{files, firmware, owners};
 
 /// A parser: whether it understands the input. Panics where it breaks, or breaks its word.
 pub(crate) struct Parser {
@@ -31,7 +31,7 @@ pub(crate) struct Parser {
 
 const RECEIVED: Timestamp = Timestamp::from_millis(1_598_536_072_700);
 
-pub(crate) const PARSERS: [Parser; 16] = [
+pub(crate) const PARSERS: [Parser; 25] = [
     Parser { name: "device-message", parse: device_message },
     Parser { name: "readings", parse: readings },
     Parser { name: "measure", parse: measure },
@@ -48,6 +48,15 @@ pub(crate) const PARSERS: [Parser; 16] = [
     Parser { name: "pairing-message", parse: owners::pairing_message },
     Parser { name: "relay-news", parse: owners::relay_news },
     Parser { name: "device-key", parse: owners::device_key },
+    Parser { name: "sealed-message", parse: files::sealed_message },
+    Parser { name: "file-message", parse: files::file_message },
+    Parser { name: "file-notice", parse: files::file_notice },
+    Parser { name: "release-descriptor", parse: firmware::release_descriptor },
+    Parser { name: "upload-notice", parse: firmware::upload_notice },
+    Parser { name: "rollout-definition", parse: firmware::rollout_definition },
+    Parser { name: "firmware-word", parse: firmware::firmware_word },
+    Parser { name: "firmware-notice", parse: firmware::firmware_notice },
+    Parser { name: "firmware-manifest", parse: firmware::firmware_manifest },
 ];
 
 /// The input is the event itself, or else its payload; what comes out are the payload's very bytes.

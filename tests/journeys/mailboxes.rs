@@ -18,7 +18,7 @@ const ASKS_FOR: [&str; 4] = [
 ];
 
 /// What no app may publish: others' mailboxes, what only Loam says, devices' and AWS's topics.
-const SAYS_WRONG: [&str; 28] = [
+const SAYS_WRONG: [&str; 29] = [
     "loam/users/{you}/things/{t}/desired",
     "loam/users/{you}/things/{t}/commands/request",
     "loam/users/{you}/things/{t}/state",
@@ -27,6 +27,7 @@ const SAYS_WRONG: [&str; 28] = [
     "loam/users/{me}/things/{t}/alerts",
     "loam/users/{me}/things/{t}/commands",
     "loam/users/{me}/things/{t}/members",
+    "loam/users/{me}/things/{t}/files",
     "loam/users/{me}/things/{t}/desired/accepted",
     "loam/users/{me}/things",
     "loam/users/{me}",

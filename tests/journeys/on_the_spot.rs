@@ -1,6 +1,6 @@
 //! A device that runs as a process of its own, and what a person on the spot does with it: `loam-device`, as one uses it.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
 use loam_domain::ThingName;
@@ -41,9 +41,14 @@ impl OnTheSpot {
 
     /// Switches it on, with these flags beside the usual ones.
     pub(crate) fn switch_on(&mut self, flags: &[&str]) {
+        self.switch_on_in("commands", flags);
+    }
+
+    /// The same in another mode.
+    pub(crate) fn switch_on_in(&mut self, mode: &str, flags: &[&str]) {
         let credentials = &self.made.credentials;
         let mut command = Command::new(program());
-        command.args(["--device_name", self.thing.as_str(), "--endpoint", "localhost", "--mode", "commands"]);
+        command.args(["--device_name", self.thing.as_str(), "--endpoint", "localhost", "--mode", mode]);
         command.args(["--port", &self.mqtt_port.to_string()]).arg("--root_ca").arg(&credentials.root_ca);
         command.arg("--cert").arg(&credentials.cert).arg("--private").arg(&credentials.key);
         command.arg("--state").arg(&self.state).args(flags);
@@ -82,18 +87,29 @@ impl OnTheSpot {
         self.local("reset", &["--wait", wait]).await.unwrap()["told"].as_bool().unwrap()
     }
 
+    /// Opens a sealed file, as a person does who has its key.
+    pub(crate) async fn open(&self, key: &Path, to: &Path, sealed: &Path) -> Result<Value, String> {
+        let mut command = Command::new(program());
+        command.arg("open").arg("--key").arg(key).arg("--to").arg(to).arg(sealed);
+        said(command).await
+    }
+
     async fn local(&self, verb: &str, arguments: &[&str]) -> Result<Value, String> {
         let mut command = Command::new(program());
-        command.arg(verb).arg("--state").arg(&self.state).args(arguments).env("RUST_LOG", "info");
-        let output = command.output().await.unwrap();
-        if output.status.success() {
-            return Ok(serde_json::from_slice(&output.stdout).unwrap());
-        }
-        let log = String::from_utf8_lossy(&output.stderr).into_owned();
-        let code =
-            log.split_once("code=\"").and_then(|(_, rest)| rest.split_once('"')).map(|(code, _)| code.to_owned());
-        Err(code.unwrap_or(log))
+        command.arg(verb).arg("--state").arg(&self.state).args(arguments);
+        said(command).await
     }
+}
+
+/// What a command prints, or the code of its failure.
+async fn said(mut command: Command) -> Result<Value, String> {
+    let output = command.env("RUST_LOG", "info").output().await.unwrap();
+    if output.status.success() {
+        return Ok(serde_json::from_slice(&output.stdout).unwrap());
+    }
+    let log = String::from_utf8_lossy(&output.stderr).into_owned();
+    let code = log.split_once("code=\"").and_then(|(_, rest)| rest.split_once('"')).map(|(code, _)| code.to_owned());
+    Err(code.unwrap_or(log))
 }
 
 /// Where cargo puts the programs of the build that this test is of.

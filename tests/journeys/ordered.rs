@@ -11,6 +11,9 @@ use crate::on_the_spot::OnTheSpot;
 /// The shortest life of a command, in seconds.
 const SHORTEST: u64 = 15;
 
+/// How long after its life a command may wait for the sweep that ends it: the sweep comes once a minute.
+const SWEEP: Duration = Duration::from_secs(60);
+
 struct World {
     newcomers: Newcomers,
     device: OnTheSpot,
@@ -35,13 +38,13 @@ impl World {
         self.newcomers.operator.get(&format!("/v1/commands/{id}")).await.json()
     }
 
-    /// Waits until the command is `state`; as long as a command's shortest life, and what is soon.
+    /// Waits until the command is `state`; as long as a command's shortest life, the sweep after it, and what is soon.
     async fn becomes(&self, id: &str, state: &str) -> Value {
         self.shows(id, state, |command| command["state"] == state).await
     }
 
     async fn shows(&self, id: &str, what: &str, wanted: impl Fn(&Value) -> bool) -> Value {
-        let limit = Duration::from_secs(SHORTEST) + patience() * 3;
+        let limit = Duration::from_secs(SHORTEST) + SWEEP + patience();
         eventually_within(limit, &format!("the command is {what}"), async || {
             let command = self.command(id).await;
             wanted(&command).then_some(command)

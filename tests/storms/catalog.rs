@@ -4,12 +4,10 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 use catalog::{Config, Handler};
 use loam_domain::ThingName;
 use loam_kit::wiretap::Wiretap;
-use loam_kit::{Chance, DeadLetterQueue, MARKER, Stack, now, register, rule_event, unique_thing};
+use loam_kit::{Chance, DeadLetterQueue, MARKER, Stack, now, register, unique_thing};
 use loam_runtime::BatchItem;
 use loam_things::Things;
 use loam_things::twins::Twins;
@@ -18,10 +16,10 @@ use serde_json::{Value, json};
 use crate::events::{EVENTS, bodies};
 use crate::kinds::{Due, Kind, WHOLE};
 use crate::line::{Policy, QUEUE};
-use crate::malformed::{self, invocation, per_kind, storm};
+use crate::malformed::{self, in_batches, invocation, per_kind, storm, with_letters};
 use crate::nothing_lost::{self, Fleet, assert_none_lost, replay_until, work_off};
 use crate::presence::no_events;
-use crate::sending::Volley;
+use crate::sending::{self, Volley};
 
 /// A way in which a document goes wrong: what it makes of a good one.
 struct DocumentKind {
@@ -166,16 +164,7 @@ struct Projector(Handler);
 
 impl malformed::Target for Projector {
     async fn deliver(&self, volley: &Volley) -> usize {
-        let mut again = 0;
-        for batch in volley.events.chunks(25) {
-            let items = batch.iter().enumerate().map(|(at, event)| BatchItem {
-                message_id: at.to_string(),
-                body: event.as_str().map_or_else(|| event.to_string(), str::to_owned),
-            });
-            let failed = Box::pin(self.0.handle(items.collect(), &invocation())).await;
-            again += failed.map_or(batch.len(), |failed| failed.len());
-        }
-        again
+        in_batches(volley, 25, |batch| async move { Box::pin(self.0.handle(batch, &invocation())).await }).await
     }
 }
 
@@ -192,10 +181,7 @@ fn good() -> Value {
 }
 
 fn on(thing: &ThingName, topic: &str, payload: &[u8]) -> Value {
-    let mut event = rule_event(thing, &[], now());
-    event["topic"] = format!("$aws/things/{thing}/shadow/{topic}").into();
-    event["payload"] = STANDARD.encode(payload).into();
-    event
+    sending::on(thing, &format!("$aws/things/{thing}/shadow/{topic}"), payload, now())
 }
 
 async fn volleys(things: &Things, count: usize, seed: u64) -> Vec<Volley> {
@@ -242,11 +228,7 @@ async fn broken_messages_are_accepted_or_kept_by_the_catalogs_projector() {
     let stack = Stack::deployed();
     let admin = stack.admin().await;
     let queue = DeadLetterQueue::own(&admin).await;
-    let lookup = |name: &str| match name {
-        "DEAD_LETTERS_URL" => Some(queue.url().to_owned()),
-        _ => stack.function("CatalogProjector").variable(name),
-    };
-    let config = Config::from_lookup(&lookup).unwrap();
+    let config = Config::from_lookup(&with_letters(stack.function("CatalogProjector"), &queue)).unwrap();
     let things = Things::new(&admin, config.things_table.clone());
     let twins = Twins::new(&admin, config.twins_table.clone());
     let sent = volleys(&things, per_kind(), 8).await;

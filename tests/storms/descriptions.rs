@@ -1,12 +1,12 @@
 //! Broken descriptions: what else than a whole one a device may send to `loam/{thing}/describe`.
 
 use loam_domain::ThingName;
-use loam_kit::{Chance, now, rule_event, unique_thing};
+use loam_kit::{Chance, now, unique_thing};
 use serde_json::{Value, json};
 
 use crate::events::EVENTS;
 use crate::kinds::{Due, WHOLE};
-use crate::sending::Volley;
+use crate::sending::{Volley, on};
 
 const FIELDS: [&str; 9] = [
     "endpoint",
@@ -94,9 +94,7 @@ fn volley(kind: &'static str, due: Due, count: usize, mut payload: impl FnMut(us
     let (thing, at) = (unique_thing("storm"), now());
     let mut event = |place: usize| {
         let later = at.plus_millis(i64::try_from(place).unwrap());
-        let mut event = rule_event(&thing, &payload(place, &thing), later);
-        event["topic"] = format!("loam/{thing}/describe").into();
-        event
+        on(&thing, &format!("loam/{thing}/describe"), &payload(place, &thing), later)
     };
     let events = (0..count).map(&mut event).collect();
     Volley { kind, due, thing, events }

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use std::sync::Arc;
 use std::time::Instant;
 
-use loam_kit::{DeadLetterQueue, Stack, now, number_of};
+use loam_kit::{DeadLetterQueue, Function, Stack, now, number_of};
 use loam_runtime::{BatchItem, Invocation, KeptEvent};
 use serde_json::Value;
 use soil_alerts::smart::{AlertRule, StateStore};
@@ -25,15 +25,41 @@ pub(crate) trait Target: Send + Sync + 'static {
     fn deliver(&self, volley: &Volley) -> impl Future<Output = usize> + Send;
 }
 
+/// Delivers the events of a volley one by one; gives the number of those that must come again.
+pub(crate) async fn one_by_one<E, F>(volley: &Volley, handle: impl Fn(Value) -> F) -> usize
+where
+    F: Future<Output = Result<(), E>>,
+{
+    let mut again = 0;
+    for event in &volley.events {
+        again += usize::from(handle(event.clone()).await.is_err());
+    }
+    again
+}
+
+/// Delivers the events of a volley as a queue does, up to `most` in a batch; gives the number of those that must come again. A
+/// batch that breaks off comes again as a whole.
+pub(crate) async fn in_batches<E, F>(volley: &Volley, most: usize, handle: impl Fn(Vec<BatchItem>) -> F) -> usize
+where
+    F: Future<Output = Result<Vec<String>, E>>,
+{
+    let mut again = 0;
+    for batch in volley.events.chunks(most) {
+        let items = batch.iter().enumerate().map(|(at, event)| BatchItem {
+            message_id: at.to_string(),
+            body: event.as_str().map_or_else(|| event.to_string(), str::to_owned),
+        });
+        let failed = handle(items.collect()).await;
+        again += failed.map_or(batch.len(), |failed| failed.len());
+    }
+    again
+}
+
 struct Soil(soil_alerts::Handler);
 
 impl Target for Soil {
     async fn deliver(&self, volley: &Volley) -> usize {
-        let mut again = 0;
-        for event in &volley.events {
-            again += usize::from(Box::pin(self.0.handle(event.clone(), &invocation())).await.is_err());
-        }
-        again
+        one_by_one(volley, |event| async move { Box::pin(self.0.handle(event, &invocation())).await }).await
     }
 }
 
@@ -41,16 +67,7 @@ struct Telemetry(telemetry::Handler);
 
 impl Target for Telemetry {
     async fn deliver(&self, volley: &Volley) -> usize {
-        let mut again = 0;
-        for batch in volley.events.chunks(25) {
-            let items = batch.iter().enumerate().map(|(at, event)| BatchItem {
-                message_id: at.to_string(),
-                body: event.as_str().map_or_else(|| event.to_string(), str::to_owned),
-            });
-            let failed = Box::pin(self.0.handle(items.collect(), &invocation())).await;
-            again += failed.map_or(batch.len(), |failed| failed.len());
-        }
-        again
+        in_batches(volley, 25, |batch| async move { Box::pin(self.0.handle(batch, &invocation())).await }).await
     }
 }
 
@@ -58,11 +75,7 @@ struct Onboarding(onboarding::Handler);
 
 impl Target for Onboarding {
     async fn deliver(&self, volley: &Volley) -> usize {
-        let mut again = 0;
-        for event in &volley.events {
-            again += usize::from(Box::pin(self.0.handle(event.clone(), &invocation())).await.is_err());
-        }
-        again
+        one_by_one(volley, |event| async move { Box::pin(self.0.handle(event, &invocation())).await }).await
     }
 }
 
@@ -110,7 +123,7 @@ async fn letters(queue: &DeadLetterQueue) -> BTreeMap<String, Vec<String>> {
 }
 
 /// The event as a letter holds it: a record's body as the JSON that it is, if it is any.
-fn as_kept(event: &Value) -> String {
+pub(crate) fn as_kept(event: &Value) -> String {
     let body = event.as_str().and_then(|body| serde_json::from_str::<Value>(body).ok());
     body.unwrap_or_else(|| event.clone()).to_string()
 }
@@ -175,13 +188,17 @@ pub(crate) async fn storm(
     volleys
 }
 
-/// The function's variables, with another queue for dead letters and perhaps another mode.
-fn variable(stack: &Stack, function: &str, queue: &DeadLetterQueue, mode: &str, name: &str) -> Option<String> {
-    match name {
-        "DEAD_LETTERS_URL" => Some(queue.url().to_owned()),
-        "ALERT_MODE" => Some(mode.to_owned()),
-        _ => stack.function(function).variable(name),
+/// The function's variables, with another queue for dead letters.
+pub(crate) fn with_letters(function: &Function, queue: &DeadLetterQueue) -> impl Fn(&str) -> Option<String> {
+    move |name: &str| if name == "DEAD_LETTERS_URL" { Some(queue.url().to_owned()) } else { function.variable(name) }
+}
+
+/// The same for soil-alerts in this mode.
+fn in_mode(mode: &str, stack: &Stack, queue: &DeadLetterQueue, name: &str) -> Option<String> {
+    if name == "ALERT_MODE" {
+        return Some(mode.to_owned());
     }
+    with_letters(stack.function("SoilAlerts"), queue)(name)
 }
 
 /// The things of the kinds of which everything is accepted.
@@ -194,7 +211,7 @@ async fn broken_messages_are_accepted_or_kept_by_soil_alerts_in_smart_mode() {
     let stack = Stack::deployed();
     let admin = stack.admin().await;
     let queue = DeadLetterQueue::own(&admin).await;
-    let lookup = |name: &str| variable(&stack, "SoilAlerts", &queue, "smart", name);
+    let lookup = |name: &str| in_mode("smart", &stack, &queue, name);
     let config = soil_alerts::Config::from_lookup(&lookup).unwrap();
     let target = Soil(soil_alerts::Handler::new(&admin, &config));
     let volleys = storm("soil-alerts smart", target, soil(per_kind(), 1), &queue).await;
@@ -210,7 +227,7 @@ async fn broken_messages_are_accepted_or_kept_by_soil_alerts_in_classic_mode() {
     let stack = Stack::deployed();
     let admin = stack.admin().await;
     let queue = DeadLetterQueue::own(&admin).await;
-    let lookup = |name: &str| variable(&stack, "SoilAlerts", &queue, "classic", name);
+    let lookup = |name: &str| in_mode("classic", &stack, &queue, name);
     let config = soil_alerts::Config::from_lookup(&lookup).unwrap();
     let target = Soil(soil_alerts::Handler::new(&admin, &config));
     storm("soil-alerts classic", target, soil(per_kind(), 2), &queue).await;
@@ -221,7 +238,7 @@ async fn broken_messages_are_accepted_or_kept_by_telemetry() {
     let stack = Stack::deployed();
     let admin = stack.admin().await;
     let queue = DeadLetterQueue::own(&admin).await;
-    let config = telemetry::Config::from_lookup(&|name| variable(&stack, "Telemetry", &queue, "", name)).unwrap();
+    let config = telemetry::Config::from_lookup(&with_letters(stack.function("Telemetry"), &queue)).unwrap();
     let rows = Store::new(&admin, config.table.clone(), config.retention);
     let target = Telemetry(telemetry::Handler::new(&admin, config));
     let volleys = soil(per_kind(), 3).into_iter().chain(sensors(per_kind(), 4)).collect();
@@ -236,7 +253,7 @@ async fn broken_messages_are_accepted_or_kept_by_onboarding() {
     let stack = Stack::deployed();
     let admin = stack.admin().await;
     let queue = DeadLetterQueue::own(&admin).await;
-    let config = onboarding::Config::from_lookup(&|name| variable(&stack, "Onboarding", &queue, "", name)).unwrap();
+    let config = onboarding::Config::from_lookup(&with_letters(stack.function("Onboarding"), &queue)).unwrap();
     let target = Onboarding(onboarding::Handler::new(&admin, config));
     storm("onboarding", target, descriptions(per_kind(), 5), &queue).await;
 }

@@ -4,15 +4,11 @@
 use std::collections::BTreeMap;
 
 use aws_sdk_dynamodb::types::AttributeValue;
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 use loam_domain::pairing::claim_code::ClaimCode;
 use loam_domain::{ThingName, Timestamp, UserId};
-use loam_kit::{
-    Chance, DeadLetterQueue, Stack, now, number_of, register_active, rule_event, twin_of_table, unique_thing,
-};
+use loam_kit::{Chance, DeadLetterQueue, Stack, now, number_of, register_described, twin_of_table, unique_thing};
 use loam_runtime::{BatchItem, Invocation};
-use loam_things::{Acknowledgement, Description, Intent as RecordIntent};
+use loam_things::Acknowledgement;
 use pairing::people::Guest;
 use pairing::saga::{Config, Handler};
 use pairing::store::{Came, ERASERS, Store};
@@ -21,11 +17,10 @@ use pairing::token::{ShareId, Token};
 use serde_json::{Value, json};
 
 use crate::copies::{Run, batches, deliver};
-use crate::events::{EVENTS, bodies};
-use crate::kinds::{Due, Kind, WHOLE};
-use crate::malformed::{self, invocation, per_kind, storm};
+use crate::kinds::{Due, WHOLE};
+use crate::malformed::{self, in_batches, invocation, per_kind, storm, with_letters};
 use crate::presence::no_events;
-use crate::sending::Volley;
+use crate::sending::{Volley, Volleys, on};
 
 /// The queue's function, at a time.
 #[derive(Clone)]
@@ -33,13 +28,7 @@ struct Queue(Handler, Timestamp);
 
 impl malformed::Target for Queue {
     async fn deliver(&self, volley: &Volley) -> usize {
-        let mut again = 0;
-        for event in &volley.events {
-            let body = event.as_str().map_or_else(|| event.to_string(), str::to_owned);
-            let batch = vec![BatchItem { message_id: "m".to_owned(), body }];
-            again += Box::pin(self.0.handle(batch, &invocation())).await.map_or(1, |failed| failed.len());
-        }
-        again
+        in_batches(volley, 1, |batch| async move { Box::pin(self.0.handle(batch, &invocation())).await }).await
     }
 }
 
@@ -53,34 +42,19 @@ impl Run for Queue {
 
 /// What the rules make of a word of the device.
 fn said(thing: &ThingName, word: &str, payload: &[u8], at: Timestamp) -> Value {
-    let mut event = rule_event(thing, &[], at);
-    event["topic"] = format!("loam/{thing}/pairing/{word}").into();
-    event["payload"] = STANDARD.encode(payload).into();
-    event
+    on(thing, &format!("loam/{thing}/pairing/{word}"), payload, at)
 }
 
 /// A word that nobody can read is kept; one of a thing that is not ours is left alone.
 fn volleys(count: usize, seed: u64) -> Vec<Volley> {
-    let (mut chance, mut volleys) = (Chance::new(seed), Vec::new());
+    let mut volleys = Volleys::new(count, seed);
     for word in ["window", "reset"] {
-        for Kind { name, make, .. } in &WHOLE {
-            let thing = unique_thing("storm");
-            let events = (0..count).map(|_| said(&thing, word, &make(&mut chance), now())).collect();
-            volleys.push(Volley { kind: name, due: Due::Either, thing, events });
-        }
+        volleys.add_payloads(&WHOLE, Due::Either, |thing, payload| said(thing, word, payload, now()));
     }
-    for kind in &EVENTS {
-        let thing = unique_thing("storm");
-        let events = (0..count).map(|_| (kind.make)(&mut chance, said(&thing, "window", b"{}", now()))).collect();
-        volleys.push(Volley { kind: kind.name, due: Due::Either, thing, events });
-    }
-    let thing = unique_thing("storm");
-    let events = (0..count).map(|_| no_events(&mut chance, &thing)).collect();
-    volleys.push(Volley { kind: "an event that is none", due: Due::Kept, thing, events });
-    let thing = unique_thing("storm");
-    let events = (0..count).map(|_| Value::from(bodies(&mut chance))).collect();
-    volleys.push(Volley { kind: "a body that no rule wrote", due: Due::Kept, thing, events });
-    volleys
+    volleys.add_events(|thing| said(thing, "window", b"{}", now()));
+    volleys.add("an event that is none", Due::Kept, no_events);
+    volleys.add_bodies();
+    volleys.all()
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -88,9 +62,7 @@ async fn broken_messages_are_kept_or_left_alone_by_pairing() {
     let stack = Stack::deployed();
     let admin = stack.admin().await;
     let queue = DeadLetterQueue::own(&admin).await;
-    let function = stack.function("Pairing");
-    let own = |name: &str| (name == "DEAD_LETTERS_URL").then(|| queue.url().to_owned());
-    let config = Config::from_lookup(&|name| own(name).or_else(|| function.variable(name))).unwrap();
+    let config = Config::from_lookup(&with_letters(stack.function("Pairing"), &queue)).unwrap();
     let volleys = volleys(per_kind(), 17);
     assert!(volleys.len() >= 40, "{} kinds", volleys.len());
     storm("pairing", Queue(Handler::new(&admin, config), now()), volleys, &queue).await;
@@ -130,10 +102,7 @@ impl Life {
         let mut config = Config::from_lookup(&|name| stack.function("Pairing").variable(name)).unwrap();
         config.tables.things = twin_of_table(&admin, &config.tables.things).await;
         let store = Store::new(&admin, config.tables.clone());
-        register_active(store.things(), &thing).await;
-        let record = store.things().get(&thing).await.unwrap().unwrap();
-        let description = Description { at: now(), told: BTreeMap::new(), capabilities: None, firmware: None };
-        store.things().attempt(&record, &RecordIntent::Described(description), &[], now()).await.unwrap();
+        register_described(store.things(), &thing).await;
         Self {
             rows: aws_sdk_dynamodb::Client::new(&admin),
             memberships: config.tables.memberships.clone(),

@@ -4,36 +4,25 @@
 use std::collections::BTreeSet;
 
 use aws_sdk_dynamodb::types::AttributeValue;
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 use loam_domain::{ThingName, Timestamp, UserId};
-use loam_kit::{
-    App, Chance, DeadLetterQueue, LiveAccess, Person, Stack, claims, now, number_of, rule_event, unique_thing,
-};
+use loam_kit::{App, Chance, DeadLetterQueue, LiveAccess, Person, Stack, claims, now, number_of, unique_thing};
 use loam_runtime::BatchItem;
 use pairing::relay::{Handler, IdentityId, LIVE_MILLIS, Mailbox, RelayConfig};
 use pairing::store::Store;
 use serde_json::{Map, Value, json};
 
 use crate::copies::{Run, batches, deliver};
-use crate::events::{EVENTS, bodies};
 use crate::kinds::{Due, FIELDS, WHOLE};
-use crate::malformed::{self, invocation, per_kind, storm};
+use crate::malformed::{self, in_batches, invocation, per_kind, storm, with_letters};
 use crate::presence::no_events;
-use crate::sending::Volley;
+use crate::sending::{Volley, Volleys, on};
 
 #[derive(Clone)]
 struct Queue(Handler);
 
 impl malformed::Target for Queue {
     async fn deliver(&self, volley: &Volley) -> usize {
-        let mut again = 0;
-        for event in &volley.events {
-            let body = event.as_str().map_or_else(|| event.to_string(), str::to_owned);
-            let batch = vec![BatchItem { message_id: "m".to_owned(), body }];
-            again += Box::pin(self.0.handle(batch, &invocation())).await.map_or(1, |failed| failed.len());
-        }
-        again
+        in_batches(volley, 1, |batch| async move { Box::pin(self.0.handle(batch, &invocation())).await }).await
     }
 }
 
@@ -46,10 +35,7 @@ impl Run for Queue {
 
 /// What the rule makes of a new state of the thing's shadow.
 fn shadow(thing: &ThingName, document: &[u8], at: Timestamp) -> Value {
-    let mut event = rule_event(thing, &[], at);
-    event["topic"] = format!("$aws/things/{thing}/shadow/update/documents").into();
-    event["payload"] = STANDARD.encode(document).into();
-    event
+    on(thing, &format!("$aws/things/{thing}/shadow/update/documents"), document, at)
 }
 
 fn document(version: i64, at: Timestamp) -> String {
@@ -60,25 +46,12 @@ fn document(version: i64, at: Timestamp) -> String {
 
 /// A document that nobody can read is kept; one of a thing that is nobody's is left alone.
 fn volleys(count: usize, seed: u64) -> Vec<Volley> {
-    let (mut chance, mut volleys) = (Chance::new(seed), Vec::new());
-    for kind in WHOLE.iter().chain(&FIELDS) {
-        let thing = unique_thing("storm");
-        let events = (0..count).map(|_| shadow(&thing, &(kind.make)(&mut chance), now())).collect();
-        volleys.push(Volley { kind: kind.name, due: Due::Either, thing, events });
-    }
-    for kind in &EVENTS {
-        let thing = unique_thing("storm");
-        let good = || shadow(&thing, document(1, now()).as_bytes(), now());
-        let events = (0..count).map(|_| (kind.make)(&mut chance, good())).collect();
-        volleys.push(Volley { kind: kind.name, due: Due::Either, thing, events });
-    }
-    let thing = unique_thing("storm");
-    let events = (0..count).map(|_| no_events(&mut chance, &thing)).collect();
-    volleys.push(Volley { kind: "an event that is none", due: Due::Kept, thing, events });
-    let thing = unique_thing("storm");
-    let events = (0..count).map(|_| Value::from(bodies(&mut chance))).collect();
-    volleys.push(Volley { kind: "a body that no rule wrote", due: Due::Kept, thing, events });
-    volleys
+    let mut volleys = Volleys::new(count, seed);
+    volleys.add_payloads(WHOLE.iter().chain(&FIELDS), Due::Either, |thing, payload| shadow(thing, payload, now()));
+    volleys.add_events(|thing| shadow(thing, document(1, now()).as_bytes(), now()));
+    volleys.add("an event that is none", Due::Kept, no_events);
+    volleys.add_bodies();
+    volleys.all()
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -86,9 +59,7 @@ async fn broken_messages_are_kept_or_left_alone_by_the_relay() {
     let stack = Stack::deployed();
     let admin = stack.admin().await;
     let queue = DeadLetterQueue::own(&admin).await;
-    let function = stack.function("PairingRelay");
-    let own = |name: &str| (name == "DEAD_LETTERS_URL").then(|| queue.url().to_owned());
-    let config = RelayConfig::from_lookup(&|name| own(name).or_else(|| function.variable(name))).unwrap();
+    let config = RelayConfig::from_lookup(&with_letters(stack.function("PairingRelay"), &queue)).unwrap();
     let volleys = volleys(per_kind(), 23);
     assert!(volleys.len() >= 40, "{} kinds", volleys.len());
     storm("pairing-relay", Queue(Handler::new(&admin, config)), volleys, &queue).await;

@@ -2,19 +2,16 @@
 
 use std::sync::Arc;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 use loam_domain::ThingName;
-use loam_kit::{Chance, DeadLetterQueue, MARKER, Stack, now, register, rule_event, unique_thing};
-use loam_runtime::BatchItem;
+use loam_kit::{Chance, DeadLetterQueue, MARKER, Stack, now, register, unique_thing};
 use loam_things::Things;
 use presence::{Config, Handler, Known, Store};
 use serde_json::{Value, json};
 
 use crate::events::{EVENTS, bodies};
 use crate::kinds::{Due, Kind, WHOLE};
-use crate::malformed::{Target, invocation, per_kind, storm};
-use crate::sending::Volley;
+use crate::malformed::{Target, in_batches, invocation, one_by_one, per_kind, storm, with_letters};
+use crate::sending::{Volley, on};
 
 /// A way in which a payload goes wrong: what it makes of a good one.
 struct PayloadKind {
@@ -173,11 +170,7 @@ struct ByRule(Handler);
 
 impl Target for ByRule {
     async fn deliver(&self, volley: &Volley) -> usize {
-        let mut again = 0;
-        for event in &volley.events {
-            again += usize::from(Box::pin(self.0.handle(event.clone(), &invocation())).await.is_err());
-        }
-        again
+        one_by_one(volley, |event| async move { Box::pin(self.0.handle(event, &invocation())).await }).await
     }
 }
 
@@ -185,16 +178,7 @@ struct ByQueue(Handler);
 
 impl Target for ByQueue {
     async fn deliver(&self, volley: &Volley) -> usize {
-        let mut again = 0;
-        for batch in volley.events.chunks(10) {
-            let items = batch.iter().enumerate().map(|(at, event)| BatchItem {
-                message_id: at.to_string(),
-                body: event.as_str().map_or_else(|| event.to_string(), str::to_owned),
-            });
-            let failed = Box::pin(self.0.handle_batch(items.collect(), &invocation())).await;
-            again += failed.map_or(batch.len(), |failed| failed.len());
-        }
-        again
+        in_batches(volley, 10, |batch| async move { Box::pin(self.0.handle_batch(batch, &invocation())).await }).await
     }
 }
 
@@ -248,29 +232,18 @@ fn good(thing: &ThingName) -> Value {
 }
 
 fn connected(thing: &ThingName, payload: &[u8]) -> Value {
-    on(thing, &format!("$aws/events/presence/connected/{thing}"), payload)
+    on(thing, &format!("$aws/events/presence/connected/{thing}"), payload, now())
 }
 
 fn will(thing: &ThingName, payload: &[u8]) -> Value {
-    on(thing, &format!("lwt/{thing}"), payload)
-}
-
-fn on(thing: &ThingName, topic: &str, payload: &[u8]) -> Value {
-    let mut event = rule_event(thing, &[], now());
-    event["topic"] = topic.into();
-    event["payload"] = STANDARD.encode(payload).into();
-    event
+    on(thing, &format!("lwt/{thing}"), payload, now())
 }
 
 async fn world(function: &str) -> (Ours, Config, DeadLetterQueue, Store) {
     let stack = Stack::deployed();
     let admin = stack.admin().await;
     let queue = DeadLetterQueue::own(&admin).await;
-    let lookup = |name: &str| match name {
-        "DEAD_LETTERS_URL" => Some(queue.url().to_owned()),
-        _ => stack.function(function).variable(name),
-    };
-    let config = Config::from_lookup(&lookup).unwrap();
+    let config = Config::from_lookup(&with_letters(stack.function(function), &queue)).unwrap();
     let things = Things::new(&admin, config.truth.things_table.clone());
     let rows = Store::new(&admin, config.truth.presence_table.clone(), config.truth.history_days);
     (Ours { things }, config, queue, rows)

@@ -2,8 +2,10 @@
 
 use std::process::{Command, ExitCode};
 
+use clap::ValueEnum as _;
+
 use crate::build::Metadata;
-use crate::cli::BenchOptions;
+use crate::cli::{Bench, BenchOptions};
 use crate::failure::Failure;
 use crate::process;
 use crate::project::Project;
@@ -11,7 +13,12 @@ use crate::venv::Venv;
 
 pub(crate) fn run(project: &Project, options: &BenchOptions) -> Result<ExitCode, Failure> {
     // First: what is missing on the machine shows before the long build.
-    Venv::Emulator.ensure(project)?;
+    if options.what != Bench::Sealed {
+        Venv::Emulator.ensure(project)?;
+    }
+    if options.what != Bench::Functions {
+        Venv::Official.ensure(project)?;
+    }
     if !process::inherit(project, "build for release", build(project, options))?.success() {
         return Err(Failure::new("build-failed", "the build failed; the compiler says above why."));
     }
@@ -21,10 +28,15 @@ pub(crate) fn run(project: &Project, options: &BenchOptions) -> Result<ExitCode,
     Ok(ExitCode::SUCCESS)
 }
 
-/// The whole workspace, so that the features are those of the build for AWS.
+/// The whole workspace, so that the features are those of the build for AWS. The encrypted format needs no function, and
+/// what it stands on has the same features in any build.
 fn build(project: &Project, options: &BenchOptions) -> Command {
     let mut command = project.cargo();
-    command.args(["build", "--release", "--workspace", "--bins", "--locked"]);
+    command.args(["build", "--release", "--locked"]);
+    match options.what {
+        Bench::Sealed => command.args(["--package", "loam-bench", "--bin", "loam-bench", "--bin", "bench-sealed"]),
+        Bench::Functions | Bench::All => command.args(["--workspace", "--bins"]),
+    };
     if options.aws_lc {
         command.args(["--features", "loam-bench/aws-lc"]);
     }
@@ -35,7 +47,11 @@ fn measure(project: &Project, options: &BenchOptions) -> Result<Command, Failure
     let bootstraps = Metadata::read(project)?.target_directory.join("release");
     let mut command = Command::new(bootstraps.join("loam-bench"));
     command.arg("--bootstraps").arg(&bootstraps);
+    if let Some(what) = options.what.to_possible_value() {
+        command.arg("--what").arg(what.get_name());
+    }
     command.arg("--python").arg(Venv::Emulator.program(project, "python"));
+    command.arg("--official").arg(Venv::Official.program(project, "python"));
     command.arg("--reference").arg(project.file("bench/reference"));
     command.arg("--work").arg(project.instance("bench"));
     for (name, value) in [

@@ -36,7 +36,7 @@ pub(crate) enum Verb {
     Build(BuildOptions),
     /// Run the long tests: histories on the real store, storms, fuzzing; a table at the end
     Soak(SoakOptions),
-    /// Measure the release builds and print one table; nothing is asserted
+    /// Measure the release builds, functions and encrypted format, a table each; nothing is asserted
     Bench(BenchOptions),
     /// Let the devices of a certificate authority join by themselves, here or on AWS
     RegisterCa(RegisterCaOptions),
@@ -128,6 +128,9 @@ pub(crate) struct BuildOptions {
 
 #[derive(Args)]
 pub(crate) struct BenchOptions {
+    /// Only this
+    #[arg(long, value_enum, default_value_t = Bench::All)]
+    pub(crate) what: Bench,
     /// Turns of each candidate
     #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u64).range(1..))]
     pub(crate) rounds: u64,
@@ -143,6 +146,17 @@ pub(crate) struct BenchOptions {
     /// Compare with the TLS library aws-lc too; its C code takes minutes to build
     #[arg(long)]
     pub(crate) aws_lc: bool,
+}
+
+/// What `bench` measures.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Bench {
+    /// The functions: size, start, memory, CPU of an event
+    Functions,
+    /// The encrypted format beside bare AES-256-GCM and the official client: throughput of a core, memory
+    Sealed,
+    /// Both
+    All,
 }
 
 #[derive(Args)]

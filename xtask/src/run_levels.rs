@@ -130,6 +130,7 @@ impl Test<'_> {
         let template = expand(self.project, &self.folder)?;
         if rest.contains(&Level::Contract) {
             Venv::App.ensure(self.project)?;
+            Venv::Official.ensure(self.project)?;
             self.level(&runner, Level::Contract, |command| {
                 command.env("LOAM_TEMPLATE", &template);
             })?;
@@ -191,6 +192,9 @@ impl Test<'_> {
         levels: &[Level],
         template: &Path,
     ) -> Result<(), Failure> {
+        if levels.contains(&Level::Handler) {
+            Venv::Official.ensure(self.project)?;
+        }
         if levels.contains(&Level::Journey) {
             Venv::Schemathesis.ensure(self.project)?;
         }

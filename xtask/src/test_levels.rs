@@ -10,7 +10,8 @@ use crate::build::{Metadata, Package};
 pub(crate) enum Level {
     /// Formatting, lints, and the tests that need nothing but themselves
     Pure,
-    /// Template and code fit together; static analysis of the template; probes of the local AWS
+    /// Template and code fit together, our encrypted files and the official client; static analysis of the template; probes
+    /// of the local AWS
     Contract,
     /// Each function's handler, and what writes tables for several, against the local AWS
     Handler,
@@ -89,7 +90,7 @@ impl Level {
             (ACROSS, "faults" | "storms") => Self::Faults,
             (ACROSS, "logs") => Self::Logs,
             (ACROSS, "fuzz") => Self::Pure,
-            (ACROSS, _) => Self::Contract,
+            (ACROSS, _) | (_, "official_client") => Self::Contract,
             (_, "handler") => Self::Handler,
             (package, _) if functions.contains(&package) => Self::Handler,
             _ => Self::Pure,
@@ -135,6 +136,7 @@ mod tests {
             packages: vec![
                 package("functions/soil-alerts", "soil-alerts", &["handler"]),
                 package("shared/domain", "loam-domain", &["laws"]),
+                package("shared/sealed", "loam-sealed", &["official_client"]),
                 package(
                     "tests",
                     "loam-tests",
@@ -167,6 +169,7 @@ mod tests {
         assert_eq!(level_of("laws"), [Level::Pure]);
         assert_eq!(level_of("structure"), [Level::Contract]);
         assert_eq!(level_of("contracts"), [Level::Contract]);
+        assert_eq!(level_of("official_client"), [Level::Contract]);
         assert_eq!(level_of("handler"), [Level::Handler]);
         assert_eq!(level_of("journeys"), [Level::Journey]);
         assert_eq!(level_of("faults"), [Level::Faults]);
@@ -179,8 +182,8 @@ mod tests {
     fn pure_is_everything_that_no_other_level_takes() {
         assert_eq!(
             Level::Pure.expression(&workspace()),
-            "not ((package(=loam-tests) & binary(=contracts)) + (package(=loam-tests) & binary(=structure)) + \
-             (package(=soil-alerts) & binary(=handler)) + (package(=loam-tests) & binary(=journeys)) + \
+            "not ((package(=loam-sealed) & binary(=official_client)) + (package(=loam-tests) & binary(=contracts)) + \
+             (package(=loam-tests) & binary(=structure)) + (package(=soil-alerts) & binary(=handler)) + (package(=loam-tests) & binary(=journeys)) + \
              (package(=loam-tests) & binary(=faults)) + (package(=loam-tests) & binary(=storms)) + \
              (package(=loam-tests) & binary(=logs)))"
         );

@@ -23,6 +23,8 @@ pub(crate) enum Venv {
     Schemathesis,
     /// The example app, which a probe runs.
     App,
+    /// The official client of the encrypted format, which opens what Loam seals, and seals what Loam opens.
+    Official,
 }
 
 /// The interpreters that are tried, newest first; the last is for systems that only have that name.
@@ -42,6 +44,7 @@ impl Venv {
             Self::Lambda => "lambda",
             Self::Schemathesis => "schemathesis",
             Self::App => "app",
+            Self::Official => "official",
         }
     }
 
@@ -53,6 +56,7 @@ impl Venv {
             Self::Lambda => "local/requirements-lambda.txt",
             Self::Schemathesis => "local/requirements-schemathesis.txt",
             Self::App => "examples/app/requirements.txt",
+            Self::Official => "shared/sealed/vectors/requirements.txt",
         }
     }
 

@@ -4,7 +4,9 @@ use crate::stand_in::{PUBACK, Peer, StandIn, device};
 use loam_device::State;
 use loam_device::commands::{self, Memory};
 use loam_device::desired;
+use loam_device::files::{self, Desk, Http};
 use loam_device::pairing::{Button, tell};
+use loam_domain::ThingName;
 use serde_json::{Value, json};
 use std::path::PathBuf;
 
@@ -146,4 +148,39 @@ async fn what_was_desired_while_the_device_was_away_is_reported_when_it_is_back(
     assert_eq!(serde_json::from_str::<Value>(&first.1).unwrap(), json!({"state": {"reported": {"on": true}}}));
     let second: Value = serde_json::from_str(&second.1).unwrap();
     assert_eq!(second["state"]["reported"]["version"], 4);
+}
+
+#[tokio::test]
+async fn a_device_asks_what_waits_after_each_connect_and_keeps_its_promise_of_a_file() {
+    let place = Place::new("files");
+    std::fs::create_dir_all(place.0.join("outbox")).unwrap();
+    std::fs::write(place.0.join("outbox/log"), "abc").unwrap();
+    let broker = StandIn::start().await;
+    let device = device(&broker);
+    let thing = ThingName::parse("sensor").unwrap();
+    let mut desk = Desk::open(&thing, &place.0, Http::new(None).unwrap(), vec![]).unwrap();
+    let talk = async {
+        let mut peer = broker.accept_and_welcome().await;
+        assert_eq!(peer.answer_subscribe(1).await, "loam/sensor/files/+/+");
+        let asked = peer.acknowledge_publish().await;
+        assert_eq!((asked.0.as_str(), asked.1.as_str()), ("loam/sensor/files/request", "{}"));
+        let wanted = json!({"transferId": ID, "direction": "upload", "wanted": "log", "mostBytes": 3,
+            "issuedAt": 1, "endsAt": i64::MAX});
+        peer.publish(&format!("loam/sensor/files/{ID}/grant"), &wanted.to_string()).await;
+        peer.expect(PUBACK).await;
+        let promised = peer.acknowledge_publish().await;
+        drop(peer);
+        let mut peer = broker.accept_and_welcome().await;
+        peer.answer_subscribe(1).await;
+        assert_eq!(peer.acknowledge_publish().await, asked);
+        (promised, peer.acknowledge_publish().await)
+    };
+    let (promised, again) = tokio::select! {
+        told = talk => told,
+        outcome = files::serve(&device, &mut desk) => panic!("{outcome:?}"),
+    };
+    assert_eq!(promised, again);
+    let promised: Value = serde_json::from_str(&promised.1).unwrap();
+    let digest = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
+    assert_eq!(promised, json!({"transferId": ID, "size": 3, "sha256": digest, "from": 1}));
 }

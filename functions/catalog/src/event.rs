@@ -176,7 +176,25 @@ fn of_events(event: &Value) -> Result<Message, Refused> {
         | EventType::CommandRejected
         | EventType::CommandExpired
         | EventType::CommandCancelled
-        | EventType::CommandLate => return Ok(Message::NotOurs),
+        | EventType::CommandLate
+        | EventType::FileReady
+        | EventType::FileCompleted
+        | EventType::FileFailed
+        | EventType::FileCancelled
+        | EventType::FileExpired
+        | EventType::ReleaseRefused
+        | EventType::ReleasePublished
+        | EventType::ReleaseDeprecated
+        | EventType::RolloutStarted
+        | EventType::RolloutWaveOpened
+        | EventType::RolloutWavePassed
+        | EventType::RolloutPaused
+        | EventType::RolloutResumed
+        | EventType::RolloutStopping
+        | EventType::RolloutStopped
+        | EventType::RolloutCompleted
+        | EventType::FirmwareSucceeded
+        | EventType::FirmwareFailed => return Ok(Message::NotOurs),
     };
     Ok(Message::News(thing, source))
 }

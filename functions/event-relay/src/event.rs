@@ -32,7 +32,9 @@ impl Told {
         }
         let message = text(record, "/dynamodb/NewImage/event/S", "dynamodb.NewImage.event.S")?;
         let event: Event = serde_json::from_str(message).map_err(|_| Refused::NotAnEvent)?;
-        if event.thing.as_ref().is_none_or(|told| told.as_str() != thing) {
+        // An event of no thing lies in a partition that is no thing's either: no name holds `#`.
+        let fits = event.thing.as_ref().map_or_else(|| thing.contains('#'), |told| told.as_str() == thing);
+        if !fits {
             return Err(Refused::ForeignEvent);
         }
         Ok(Some(Self { event, message: message.to_owned() }))
@@ -108,5 +110,16 @@ pub(crate) mod tests {
         let mut record = record("t1", 7, "x");
         record["dynamodb"]["Keys"]["thing"]["S"] = "t2".into();
         assert_eq!(Told::of(&record), Err(Refused::ForeignEvent));
+    }
+
+    #[test]
+    fn an_event_of_no_thing_is_told_from_a_partition_that_is_no_things_and_from_no_other() {
+        let told = |partition: &str| {
+            let mut record = record(partition, 7, "x");
+            let event = json!({"id": "r.7", "type": "release.published", "at": 7, "epoch": 0, "data": {}});
+            record["dynamodb"]["NewImage"]["event"]["S"] = event.to_string().into();
+            Told::of(&record).map(|told| told.is_some())
+        };
+        assert_eq!((told("release#r"), told("t1")), (Ok(true), Err(Refused::ForeignEvent)));
     }
 }

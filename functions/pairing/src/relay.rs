@@ -17,7 +17,7 @@ use std::fmt;
 use loam_domain::{MAX_TOPIC_BYTES, ThingName, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use crate::people::UserId;
+use crate::people::{Role, UserId};
 use crate::tenancy::Tenancy;
 
 pub use config::RelayConfig;
@@ -105,11 +105,13 @@ pub enum Subject {
     Commands,
     /// Who joined or left.
     Members,
+    /// What became of a transfer.
+    Files,
 }
 
 impl Subject {
     /// All of them.
-    pub const ALL: [Self; 5] = [Self::State, Self::Presence, Self::Alerts, Self::Commands, Self::Members];
+    pub const ALL: [Self; 6] = [Self::State, Self::Presence, Self::Alerts, Self::Commands, Self::Members, Self::Files];
 
     /// The topic's last level.
     #[must_use]
@@ -120,6 +122,16 @@ impl Subject {
             Self::Alerts => "alerts",
             Self::Commands => "commands",
             Self::Members => "members",
+            Self::Files => "files",
+        }
+    }
+
+    /// Who hears of it: who may ask for the same over HTTP.
+    #[must_use]
+    pub const fn least(self) -> Role {
+        match self {
+            Self::State | Self::Presence | Self::Alerts | Self::Commands | Self::Members => Role::Viewer,
+            Self::Files => Role::Controller,
         }
     }
 }
@@ -141,16 +153,18 @@ pub struct Happening {
     pub at: Timestamp,
 }
 
-/// Who hears of it at `now`: those who are members now, from their own time on, and listen.
+/// Who hears of it at `now`: those who are members now with the role that it takes, from their own time on, and listen.
 #[must_use]
 pub fn hears<'a>(
     tenancy: &Tenancy,
+    subject: Subject,
     happening: Happening,
     mailboxes: &'a BTreeMap<UserId, Mailbox>,
     now: Timestamp,
 ) -> Vec<&'a IdentityId> {
     let in_time = |since| happening.epoch.map_or(happening.at >= since, |epoch| epoch == tenancy.epoch);
-    let members = tenancy.members.iter().filter(|(_, member)| happening.at >= member.since && in_time(member.since));
+    let concerned = tenancy.members.iter().filter(|(_, member)| member.role >= subject.least());
+    let members = concerned.filter(|(_, member)| happening.at >= member.since && in_time(member.since));
     let live = members.filter_map(|(user, _)| mailboxes.get(user)).filter(|mailbox| now < mailbox.live_until);
     live.map(|mailbox| &mailbox.identity).collect()
 }
@@ -173,7 +187,7 @@ mod tests {
     fn heard(home: &Home, epoch: Option<u64>, millis: i64) -> Vec<String> {
         let mailboxes = mailboxes();
         let happening = Happening { epoch, at: at(millis) };
-        hears(&home.tenancy, happening, &mailboxes, at(40_000))
+        hears(&home.tenancy, Subject::State, happening, &mailboxes, at(40_000))
             .into_iter()
             .map(|each| each.0[10..].to_owned())
             .collect()
@@ -190,6 +204,15 @@ mod tests {
         assert_eq!(heard(&shared(), Some(1), 2_999), ["ann"]);
         assert_eq!(heard(&shared(), None, 999), [""; 0]);
         assert_eq!(heard(&shared(), Some(0), 9_000), [""; 0]);
+    }
+
+    #[test]
+    fn of_files_a_viewer_hears_nothing() {
+        let (mailboxes, happening) = (mailboxes(), Happening { epoch: Some(1), at: at(9_000) });
+        let home = shared();
+        let heard = |subject| hears(&home.tenancy, subject, happening, &mailboxes, at(40_000));
+        assert_eq!(heard(Subject::Files), [&identity("ann")]);
+        assert_eq!(heard(Subject::Commands), [&identity("ann"), &identity("bob")]);
     }
 
     #[test]
@@ -213,7 +236,7 @@ mod tests {
     #[test]
     fn nothing_is_sent_where_nobody_can_listen_any_more() {
         let (mailboxes, happening) = (mailboxes(), Happening { epoch: Some(1), at: at(9_000) });
-        let heard = |now| hears(&shared().tenancy, happening, &mailboxes, at(now)).len();
+        let heard = |now| hears(&shared().tenancy, Subject::State, happening, &mailboxes, at(now)).len();
         assert_eq!((heard(49_999), heard(50_000)), (2, 0));
     }
 

@@ -1,12 +1,12 @@
 //! The queue's function against the local AWS, under its own role.
 #![expect(clippy::unwrap_used, reason = "a panic is how a test fails")]
 
-use std::collections::BTreeMap;
-
 use loam_domain::{EventType, ThingName, Timestamp, UserId};
-use loam_kit::{DeadLetterQueue, Stack, eventually, now, register_active, rule_event, unique_thing};
+use loam_kit::{
+    DeadLetterQueue, Stack, begin_retirement, eventually, now, register_described, rule_event, unique_thing,
+};
 use loam_runtime::{BatchItem, Invocation};
-use loam_things::{Acknowledgement, Description, Intent as RecordIntent, LifeCycle, RetirementOrder};
+use loam_things::{Acknowledgement, LifeCycle};
 use pairing::saga::{Config, Handler};
 use pairing::store::{Came, ERASERS, Store};
 use pairing::tenancy::{Actor, Intent, Standing};
@@ -35,10 +35,7 @@ impl World {
         let config = Config::from_lookup(&|name| function.variable(name)).unwrap();
         let admin = stack.admin().await;
         let (store, thing) = (Store::new(&admin, config.tables.clone()), unique_thing(purpose));
-        register_active(store.things(), &thing).await;
-        let record = store.things().get(&thing).await.unwrap().unwrap();
-        let description = Description { at: now(), told: BTreeMap::new(), capabilities: None, firmware: None };
-        store.things().attempt(&record, &RecordIntent::Described(description), &[], now()).await.unwrap();
+        register_described(store.things(), &thing).await;
         Self {
             handler: Handler::new(&stack.role_of(function, &stack.endpoint).await, config),
             dead_letters: DeadLetterQueue::new(&admin, stack.output("PairingDeadLetters")),
@@ -153,9 +150,7 @@ async fn with_a_thing_that_retires_everybodys_time_is_over_for_ever() {
     world.deliver(&world.word("window", ""), now()).await;
     world.deliver(&world.event("thing.retiring"), now()).await;
     assert!(world.record().await.is_paired(), "an order that is not in the record ends nothing");
-    let awaiting = ["pairing", "nobody"].map(str::to_owned).into();
-    let order = RetirementOrder { by: "test".to_owned(), awaiting, expected_version: None };
-    world.store.things().begin_retirement(&world.thing, order, now()).await.unwrap();
+    begin_retirement(world.store.things(), &world.thing, &["pairing", "nobody"], now()).await;
     world.deliver(&world.event("thing.retiring"), now()).await;
     let tenancy = world.store.tenancy(&world.thing).await.unwrap().unwrap();
     assert_eq!((tenancy.standing, tenancy.members.len()), (Standing::Gone, 0));

@@ -21,13 +21,19 @@ GAPS = (
     "exclusive",
     "sessions",
     "certificates",
+    "session_keys",
     "identities",
     "connections",
     "direct_message",
     "registry_resources",
+    "role_aliases",
+    "role_alias_resource",
+    "credentials_provider",
+    "encryption_context",
     "thing_version",
     "read_units",
     "scans",
+    "version_ranges",
 )
 
 

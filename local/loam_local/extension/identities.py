@@ -1,27 +1,21 @@
 """Gap: an identity of an identity pool is any session of its role. On AWS its credentials come only from a role that
 trusts it, policies know who it is, and an authenticated one needs an AWS IoT policy of its own beside the role's.
 
-Sources: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_variables.html (variables),
-https://docs.aws.amazon.com/cognito/latest/developerguide/role-trust-and-permissions.html (trust),
+Sources: https://docs.aws.amazon.com/cognito/latest/developerguide/role-trust-and-permissions.html (trust and keys),
 https://docs.aws.amazon.com/cognitoidentity/latest/APIReference/API_GetCredentialsForIdentity.html (its refusal) and
 https://docs.aws.amazon.com/iot/latest/developerguide/cog-iot-policies.html (both policies). AWS does not say whether
 `${iot:ClientId}` means anything to a publish over HTTPS; here it does not.
 """
 
-import dataclasses
 import json
-import re
 from collections.abc import Callable
 from typing import Any
 
+from loam_local.extension import session_keys
 from loam_local.extension.replace import original, replace
 
 _ISSUER = "cognito-identity.amazonaws.com"
-# What has one value can stand in a policy as a variable; `amr` has several, and is a condition only.
-_VARIABLE = re.compile(r"\$\{([A-Za-z0-9_.:/+=@-]+)\}")
 _vend: Callable[..., Any]
-_keys: Callable[..., dict[str, Any]]
-_principal: Callable[..., Any]
 _enforce: Callable[..., Any]
 _session_allows: Callable[..., bool]
 
@@ -31,12 +25,10 @@ def install() -> None:
     from ministack.core import iam_evaluator
     from ministack.services import cognito, iot
 
-    global _vend, _keys, _principal, _enforce, _session_allows
+    global _vend, _enforce, _session_allows
     original(iot, "_policies_attached_to")
     original(iot, "_parsed_iot_policy")
     _vend = replace(cognito, "_get_credentials_for_identity", _vended)
-    _keys = replace(iam_evaluator, "_principal_keys", _known)
-    _principal = replace(iam_evaluator, "resolve_principal", _resolved)
     _enforce = replace(iam_evaluator, "enforce", _enforced)
     _session_allows = replace(iot._WSSession, "_policy_allows", _allowed)
 
@@ -50,7 +42,9 @@ def _vended(data: dict[str, Any]) -> Any:
     if answer[0] != 200:
         return answer
     key = json.loads(answer[2])["Credentials"]["AccessKeyId"]
-    if _trusted(sts._sessions[key]):
+    session = sts._sessions[key]
+    if _trusted(session):
+        session_keys.tell(session, _claims(session))
         return answer
     del sts._sessions[key]
     return error_response_json("InvalidIdentityPoolConfigurationException",
@@ -71,47 +65,9 @@ def _trusted(session: dict[str, Any]) -> bool:
 
 
 def _claims(session: dict[str, Any]) -> dict[str, Any]:
-    """The condition keys of the identity's session; none for any other session."""
-    if not session.get("_identity_id"):
-        return {}
+    """The condition keys of the identity's session."""
     return {f"{_ISSUER}:sub": session["_identity_id"], f"{_ISSUER}:aud": session["_identity_pool_id"],
             f"{_ISSUER}:amr": session["_cognito_amr"]}
-
-
-def _known(credential: Any) -> dict[str, Any]:
-    from ministack.services import sts
-
-    return _keys(credential) | _claims(sts._sessions.get(credential.access_key_id) or {})
-
-
-def _resolved(*arguments: Any, **named: Any) -> Any:
-    """The principal, its policies' variables replaced by who it is."""
-    from ministack.core.iam_evaluator import AuthError
-
-    found = _principal(*arguments, **named)
-    if isinstance(found, AuthError) or found.policies is None:
-        return found
-    return dataclasses.replace(found, policies=[[_substituted(statement, found.keys) for statement in document]
-                                                for document in found.policies])
-
-
-def _substituted(statement: Any, keys: dict[str, Any]) -> Any:
-    """The statement for this caller. A variable without a value stays as it is, and so matches nothing."""
-    def filled(value: Any) -> Any:
-        if isinstance(value, str):
-            return _VARIABLE.sub(lambda found: single(found.group(1), found.group(0)), value)
-        if isinstance(value, dict):
-            return {name: filled(each) for name, each in value.items()}
-        return [filled(each) for each in value] if isinstance(value, list) else value
-
-    def single(name: str, otherwise: str) -> str:
-        value = keys.get(name.lower())
-        return value if isinstance(value, str) else otherwise
-
-    if "${" not in f"{statement.resources}{statement.not_resources}{statement.conditions}":
-        return statement
-    return dataclasses.replace(statement, resources=filled(statement.resources), conditions=filled(statement.conditions),
-                               not_resources=filled(statement.not_resources))
 
 
 def _enforced(key: str, action: str, service: str, region: str, resource_arn: str = "*", **more: Any) -> Any:

@@ -1,6 +1,7 @@
-"""Gap: IAM checks `AttachPolicy`, `DetachPolicy` and `DescribeCACertificate` as if they had no resource.
+"""Gap: IAM checks `AttachPolicy`, `DetachPolicy`, `DescribeCACertificate` and what is done to a role alias as if they
+had no resource.
 
-On AWS the first two are checked on their target (a certificate or a thing group), the third on the CA certificate.
+On AWS the first two are checked on their target (a certificate or a thing group), the others on what they name.
 Source: https://docs.aws.amazon.com/service-authorization/latest/reference/list_awsiot.html
 """
 
@@ -11,12 +12,12 @@ from typing import Any
 from loam_local.extension.replace import replace
 
 _TARGETS = "/target-policies/"
-_AUTHORITY = "/cacertificate/"
+_NAMED = {"/cacertificate/": "cacert", "/role-aliases/": "rolealias"}
 _arn: Callable[..., str]
 
 
 def install() -> None:
-    """Name the resource of the three operations."""
+    """Name the resource of these operations."""
     from ministack.core import iam_actions
 
     global _arn
@@ -27,8 +28,9 @@ def _resource(service: str, method: str, path: str, headers: dict[str, str], bod
     *_query, region, account = more
     if service == "iot" and path.startswith(_TARGETS):
         return _target(body) or "*"
-    if service == "iot" and path.startswith(_AUTHORITY):
-        return f"arn:aws:iot:{region}:{account}:cacert/{path.removeprefix(_AUTHORITY)}"
+    for prefix, kind in _NAMED.items():
+        if service == "iot" and path.startswith(prefix):
+            return f"arn:aws:iot:{region}:{account}:{kind}/{path.removeprefix(prefix)}"
     return _arn(service, method, path, headers, body, *more)
 
 

@@ -10,13 +10,10 @@ def refusal(role_arn: str, service: str, action: str, resource: str, region: str
     Checks that the role exists, that its trust policy lets the service assume it (with the source's ARN and account
     as condition keys), and its identity policies, boundary and the resource's policy. Keys of KMS are not checked.
     """
-    from ministack.services import iam
-
-    account, name = (role_arn.split(":") + [""] * 5)[4], role_arn.rsplit("/", 1)[-1]
-    role = iam._roles.get_scoped(account, None, name) if ":role/" in role_arn else None
+    account, name, role = found(role_arn)
     if role is None:
         return f"role {role_arn} does not exist"
-    if not _trusts(role, service, account, region, source_arn):
+    if not trusts(role, service, account, region, source_arn):
         return f"{service} is not authorized to perform: sts:AssumeRole on resource: {role_arn}"
     principal = f"arn:aws:sts::{account}:assumed-role/{name}/loam-local"
     if _allows(principal, name, account, region, action, resource):
@@ -24,7 +21,16 @@ def refusal(role_arn: str, service: str, action: str, resource: str, region: str
     return f"User: {principal} is not authorized to perform: {action} on resource: {resource}"
 
 
-def _trusts(role: dict[str, Any], service: str, account: str, region: str, source_arn: str) -> bool:
+def found(role_arn: str) -> tuple[str, str, dict[str, Any] | None]:
+    """Account and name that the ARN tells, and the role, if there is one."""
+    from ministack.services import iam
+
+    account, name = (role_arn.split(":") + [""] * 5)[4], role_arn.rsplit("/", 1)[-1]
+    return account, name, iam._roles.get_scoped(account, None, name) if ":role/" in role_arn else None
+
+
+def trusts(role: dict[str, Any], service: str, account: str, region: str, source_arn: str) -> bool:
+    """Whether the role's trust policy lets the AWS service assume it for the source."""
     trust = role.get("AssumeRolePolicyDocument") or "{}"
     return service_may(trust, service, "sts:AssumeRole", "*", region, source_arn, account)
 

@@ -9,6 +9,7 @@ import os
 from collections.abc import Callable
 from typing import Any
 
+from loam_local.extension import credentials_listener
 from loam_local.extension.replace import original, replace
 
 _before: Callable[..., Any]
@@ -30,7 +31,8 @@ def install() -> None:
 
 async def _handle(method: str, path: str, headers: dict[str, str], query: dict[str, Any], request_id: str) -> Any:
     if method == "GET" and path == "/_loam/info":
-        return _json(200, {"mqttPort": int(os.environ["IOT_MTLS_PORT"]), "region": os.environ["MINISTACK_REGION"]})
+        return _json(200, {"mqttPort": int(os.environ["IOT_MTLS_PORT"]), "credentialsPort": credentials_listener.port(),
+                           "region": os.environ["MINISTACK_REGION"]})
     if method == "GET" and path.startswith(_CREDENTIALS):
         return _credentials(path.removeprefix(_CREDENTIALS))
     if method == "GET" and path.startswith(_MESSAGES):

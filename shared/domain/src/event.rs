@@ -117,11 +117,47 @@ pub enum EventType {
     CommandCancelled,
     /// `command.late`: the device's final word came after the command's end.
     CommandLate,
+    /// `file.ready`: the receiver may have it: a download's device, an upload's people.
+    FileReady,
+    /// `file.completed`: the receiver has it, whole.
+    FileCompleted,
+    /// `file.failed`: it cannot be; the data says why.
+    FileFailed,
+    /// `file.cancelled`: it was taken back.
+    FileCancelled,
+    /// `file.expired`: its time was over.
+    FileExpired,
+    /// `release.refused`: what was uploaded is no release; the data says why.
+    ReleaseRefused,
+    /// `release.published`: a firmware was signed and may be rolled out.
+    ReleasePublished,
+    /// `release.deprecated`: no new rollout of it may begin.
+    ReleaseDeprecated,
+    /// `rollout.started`: somebody started it.
+    RolloutStarted,
+    /// `rollout.wave-opened`: its first wave opened.
+    RolloutWaveOpened,
+    /// `rollout.wave-passed`: a wave passed, and the next one opened.
+    RolloutWavePassed,
+    /// `rollout.paused`: nothing begins any more: somebody paused it, or a wave missed its gate.
+    RolloutPaused,
+    /// `rollout.resumed`: somebody let it go on, perhaps though a wave missed its gate.
+    RolloutResumed,
+    /// `rollout.stopping`: it takes out what has not come too far: somebody stopped it, or it stops itself.
+    RolloutStopping,
+    /// `rollout.stopped`: it is over, before its end.
+    RolloutStopped,
+    /// `rollout.completed`: it is over: all of its waves passed.
+    RolloutCompleted,
+    /// `firmware.succeeded`: a thing came back on the version that a rollout brought.
+    FirmwareSucceeded,
+    /// `firmware.failed`: a thing failed at it, or refused it, or fell back, or began and came to no end in time.
+    FirmwareFailed,
 }
 
 impl EventType {
     /// All types, in the order above.
-    pub const ALL: [Self; 36] = [
+    pub const ALL: [Self; 54] = [
         Self::ThingRegistered,
         Self::ThingActive,
         Self::ThingOnboarded,
@@ -158,6 +194,24 @@ impl EventType {
         Self::CommandExpired,
         Self::CommandCancelled,
         Self::CommandLate,
+        Self::FileReady,
+        Self::FileCompleted,
+        Self::FileFailed,
+        Self::FileCancelled,
+        Self::FileExpired,
+        Self::ReleaseRefused,
+        Self::ReleasePublished,
+        Self::ReleaseDeprecated,
+        Self::RolloutStarted,
+        Self::RolloutWaveOpened,
+        Self::RolloutWavePassed,
+        Self::RolloutPaused,
+        Self::RolloutResumed,
+        Self::RolloutStopping,
+        Self::RolloutStopped,
+        Self::RolloutCompleted,
+        Self::FirmwareSucceeded,
+        Self::FirmwareFailed,
     ];
 
     /// Its word, for example `thing.registered`. Renaming one breaks every subscription that filters by it.
@@ -200,6 +254,24 @@ impl EventType {
             Self::CommandExpired => "command.expired",
             Self::CommandCancelled => "command.cancelled",
             Self::CommandLate => "command.late",
+            Self::FileReady => "file.ready",
+            Self::FileCompleted => "file.completed",
+            Self::FileFailed => "file.failed",
+            Self::FileCancelled => "file.cancelled",
+            Self::FileExpired => "file.expired",
+            Self::ReleaseRefused => "release.refused",
+            Self::ReleasePublished => "release.published",
+            Self::ReleaseDeprecated => "release.deprecated",
+            Self::RolloutStarted => "rollout.started",
+            Self::RolloutWaveOpened => "rollout.wave-opened",
+            Self::RolloutWavePassed => "rollout.wave-passed",
+            Self::RolloutPaused => "rollout.paused",
+            Self::RolloutResumed => "rollout.resumed",
+            Self::RolloutStopping => "rollout.stopping",
+            Self::RolloutStopped => "rollout.stopped",
+            Self::RolloutCompleted => "rollout.completed",
+            Self::FirmwareSucceeded => "firmware.succeeded",
+            Self::FirmwareFailed => "firmware.failed",
         }
     }
 }

@@ -110,7 +110,25 @@ fn leads_to(kind: EventType) -> Option<LifeCycle> {
         | EventType::CommandRejected
         | EventType::CommandExpired
         | EventType::CommandCancelled
-        | EventType::CommandLate => None,
+        | EventType::CommandLate
+        | EventType::FileReady
+        | EventType::FileCompleted
+        | EventType::FileFailed
+        | EventType::FileCancelled
+        | EventType::FileExpired
+        | EventType::ReleaseRefused
+        | EventType::ReleasePublished
+        | EventType::ReleaseDeprecated
+        | EventType::RolloutStarted
+        | EventType::RolloutWaveOpened
+        | EventType::RolloutWavePassed
+        | EventType::RolloutPaused
+        | EventType::RolloutResumed
+        | EventType::RolloutStopping
+        | EventType::RolloutStopped
+        | EventType::RolloutCompleted
+        | EventType::FirmwareSucceeded
+        | EventType::FirmwareFailed => None,
     }
 }
 

@@ -6,16 +6,15 @@ use aws_config::SdkConfig;
 use aws_sdk_dynamodb::types::AttributeValue;
 use loam_domain::{ThingName, Timestamp};
 use loam_kit::wiretap::Scenario;
-use loam_kit::{Stack, now, reading, rule_event, unique_thing};
+use loam_kit::{Stack, end_tenure, now, reading, register_paired, rule_event, unique_thing};
 use loam_runtime::{BatchItem, Invocation};
+use loam_things::Things;
 use loam_things::twins::{Notes, Twins};
-use loam_things::{End, Intent, Things};
 use serde_json::json;
 
-use super::onboarded;
 use crate::erasures::Records;
 use crate::soil_sweep::Tables;
-use crate::{survives_crashes, survives_strain};
+use crate::{all_done, survives_crashes, survives_strain};
 
 /// Who erases.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -161,25 +160,18 @@ impl Rows {
 impl Eraser {
     async fn hear(&self, item: BatchItem, now: Timestamp) -> Result<(), String> {
         let (batch, invocation) = (vec![item], Invocation { request_id: "fault".to_owned(), now });
-        let again = match self {
-            Self::Catalog(handler) => handler.handle(batch, &invocation).await.map_err(|error| error.to_string()),
-            Self::Alerts(events) => events.handle(batch, &invocation).await.map_err(|error| error.to_string()),
-            Self::Telemetry(handler) => handler.handle(batch, &invocation).await.map_err(|error| error.to_string()),
-        }?;
-        if again.is_empty() { Ok(()) } else { Err("the message must come again".to_owned()) }
+        match self {
+            Self::Catalog(handler) => all_done(handler.handle(batch, &invocation).await),
+            Self::Alerts(events) => all_done(events.handle(batch, &invocation).await),
+            Self::Telemetry(handler) => all_done(handler.handle(batch, &invocation).await),
+        }
     }
 }
 
 /// The thing was paired, and its owner's time is over since a moment; all are awaited.
 async fn owner_is_gone(things: &Things, thing: &ThingName) {
-    onboarded(things, thing).await;
-    let step = async |intent: Intent| {
-        let record = things.get(thing).await.unwrap().unwrap();
-        things.attempt(&record, &intent, &[], now()).await.unwrap();
-    };
-    step(Intent::Paired { epoch: 1 }).await;
-    let awaiting = ["catalog", "soil-alerts", "telemetry"].map(str::to_owned).into();
-    step(Intent::Ended(End { epoch: 1, cause: "owner".to_owned(), awaiting })).await;
+    register_paired(things, thing).await;
+    end_tenure(things, thing, &["catalog", "soil-alerts", "telemetry"], now()).await;
 }
 
 impl Scenario for Story {

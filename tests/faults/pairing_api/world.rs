@@ -7,10 +7,8 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use aws_config::SdkConfig;
 use aws_sdk_dynamodb::types::AttributeValue;
 use axum::Router;
-use axum::body::to_bytes;
 use loam_domain::{Timestamp, UserId};
-use loam_http::Call;
-use loam_kit::api_event;
+use loam_kit::{api_event, ask_at};
 use pairing::relay::IdentityId;
 use pairing::tenancy::{InvitationState, Standing, Tenancy};
 use pairing::token::Token;
@@ -21,9 +19,6 @@ use super::before::{Before, Request};
 
 /// Between two deliveries: longer than a dead request holds its key, and all of them shorter than a challenge lives.
 const LATER_MILLIS: i64 = 40_000;
-
-/// How long a request may take.
-const LIMIT_MILLIS: i64 = 29_000;
 
 pub(crate) struct World {
     router: Router,
@@ -114,18 +109,13 @@ impl World {
         let at = self.place.at.plus_millis(turn * LATER_MILLIS);
         // Two runs are told apart by their ids.
         let request_id = format!("{}.{turn}", self.place.thing);
-        let call = Call { request_id, now: at, deadline: at.plus_millis(LIMIT_MILLIS) };
-        let event = serde_json::from_value(event).unwrap();
-        let answer = Box::pin(loam_http::answer(self.router.clone(), event, call)).await;
-        let status = answer.status();
-        let body = to_bytes(answer.into_body(), 1_000_000).await.unwrap();
-        let body: Value = serde_json::from_slice(&body).unwrap_or_default();
-        if status.is_success() {
+        let answer = ask_at(self.router.clone(), event, &request_id, at).await;
+        if let Ok(body) = answer.succeeded() {
             *self.answered.lock().unwrap() = body;
             return Ok(());
         }
-        let code = body.get("code").and_then(Value::as_str).unwrap_or_default();
-        if as_good.contains(&code) { Ok(()) } else { Err(format!("{status} {code}")) }
+        let code = answer.code();
+        if as_good.contains(&code.as_str()) { Ok(()) } else { Err(format!("{} {code}", answer.status)) }
     }
 
     /// Each membership's row of the thing: its role, and whether mail is wanted.

@@ -75,6 +75,14 @@ impl Answer {
         serde_json::from_str(&self.body).unwrap_or_default()
     }
 
+    /// The body of a success as JSON.
+    ///
+    /// # Errors
+    /// Any other status, with its body.
+    pub fn succeeded(&self) -> Result<Value, String> {
+        if (200..300).contains(&self.status) { Ok(self.json()) } else { Err(format!("{}: {}", self.status, self.body)) }
+    }
+
     /// A problem's code; empty if it has none.
     #[must_use]
     pub fn code(&self) -> String {

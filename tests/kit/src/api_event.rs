@@ -2,6 +2,7 @@ use std::collections::BTreeMap;
 
 use axum::Router;
 use axum::body::to_bytes;
+use loam_domain::Timestamp;
 use loam_http::Call;
 use serde_json::{Value, json};
 
@@ -33,12 +34,23 @@ pub fn api_event(route: &str, path: &str, sub: &str, groups: &[&str], body: Opti
     event
 }
 
+/// For how long a function behind the API may work on a request, in milliseconds.
+const LIMIT_MILLIS: i64 = 29_000;
+
 /// What a router answers to such an event, in this process.
 ///
 /// # Panics
 /// When the event is none of API Gateway's, or the answer's body breaks off.
 pub async fn ask(router: Router, event: Value) -> Answer {
-    let call = Call { request_id: "test".to_owned(), now: now(), deadline: now().plus_millis(29_000) };
+    ask_at(router, event, "test", now()).await
+}
+
+/// The same at a time, by the run of this id: by their ids a repeat is told from its first try.
+///
+/// # Panics
+/// As [`ask`].
+pub async fn ask_at(router: Router, event: Value, request_id: &str, at: Timestamp) -> Answer {
+    let call = Call { request_id: request_id.to_owned(), now: at, deadline: at.plus_millis(LIMIT_MILLIS) };
     let event = serde_json::from_value(event).expect("an event of API Gateway");
     let (head, body) = Box::pin(loam_http::answer(router, event, call)).await.into_parts();
     let body = to_bytes(body, 10_000_000).await.expect("a body");
@@ -46,11 +58,20 @@ pub async fn ask(router: Router, event: Value) -> Answer {
     Answer { status: head.status.as_u16(), headers: head.headers, body }
 }
 
-/// The event with `If-Match`, if there is one to bring.
+/// The event with these headers besides its own; their names in lower case, as API Gateway hands them over.
 #[must_use]
-pub fn with_if_match(mut event: Value, etag: Option<&str>) -> Value {
-    if let (Some(headers), Some(etag)) = (event.get_mut("headers").and_then(Value::as_object_mut), etag) {
-        headers.insert("if-match".to_owned(), etag.into());
+pub fn with_headers(mut event: Value, headers: &[(&str, &str)]) -> Value {
+    if let Some(all) = event.get_mut("headers").and_then(Value::as_object_mut) {
+        all.extend(headers.iter().map(|(name, value)| ((*name).to_owned(), Value::from(*value))));
     }
     event
+}
+
+/// The event with `If-Match`, if there is one to bring.
+#[must_use]
+pub fn with_if_match(event: Value, etag: Option<&str>) -> Value {
+    match etag {
+        Some(etag) => with_headers(event, &[("if-match", etag)]),
+        None => event,
+    }
 }

@@ -30,7 +30,7 @@ impl Inbox {
     /// # Panics
     /// When the local AWS refuses.
     pub async fn open(sdk: &SdkConfig, topic_arn: &str, thing: &str) -> Self {
-        Self::filtered(sdk, topic_arn, "thing", thing).await
+        Self::filtered(sdk, topic_arn, "thing", &[thing]).await
     }
 
     /// Subscribes a new queue to `topic_arn` as a member's mail is: for notices whose attribute `members` names `user`.
@@ -38,7 +38,7 @@ impl Inbox {
     /// # Panics
     /// When the local AWS refuses.
     pub async fn of_member(sdk: &SdkConfig, topic_arn: &str, user: &str) -> Self {
-        Self::filtered(sdk, topic_arn, "members", user).await
+        Self::filtered(sdk, topic_arn, "members", &[user]).await
     }
 
     /// Subscribes a new queue to `topic_arn`, for messages whose attribute `type` is `kind`, of whatever thing.
@@ -46,17 +46,25 @@ impl Inbox {
     /// # Panics
     /// When the local AWS refuses.
     pub async fn of_type(sdk: &SdkConfig, topic_arn: &str, kind: &str) -> Self {
-        Self::filtered(sdk, topic_arn, "type", kind).await
+        Self::of_types(sdk, topic_arn, &[kind]).await
     }
 
-    async fn filtered(sdk: &SdkConfig, topic_arn: &str, attribute: &str, value: &str) -> Self {
+    /// The same, for several kinds.
+    ///
+    /// # Panics
+    /// When the local AWS refuses.
+    pub async fn of_types(sdk: &SdkConfig, topic_arn: &str, kinds: &[&str]) -> Self {
+        Self::filtered(sdk, topic_arn, "type", kinds).await
+    }
+
+    async fn filtered(sdk: &SdkConfig, topic_arn: &str, attribute: &str, values: &[&str]) -> Self {
         let sqs = aws_sdk_sqs::Client::new(sdk);
         let name = format!("inbox-{}", uuid::Uuid::new_v4().simple());
         let queue_url = sqs.create_queue().queue_name(name).send().await.unwrap().queue_url.unwrap();
         let mut inbox = Self { sqs, sns: aws_sdk_sns::Client::new(sdk), queue_url, subscription: String::new() };
         let queue_arn = inbox.let_sns_in(topic_arn).await;
         let subscribe = inbox.sns.subscribe().topic_arn(topic_arn).protocol("sqs").endpoint(queue_arn);
-        let filter = json!({attribute: [value]}).to_string();
+        let filter = json!({attribute: values}).to_string();
         let answer = subscribe.attributes("FilterPolicy", filter).send().await.unwrap();
         inbox.subscription = answer.subscription_arn.unwrap_or_default();
         inbox

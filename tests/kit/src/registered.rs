@@ -1,5 +1,8 @@
-use loam_domain::{CertificateId, ThingName};
-use loam_things::{Registration, Things};
+use std::collections::{BTreeMap, BTreeSet};
+
+use loam_domain::{CertificateId, ThingName, Timestamp};
+use loam_things::twins::RecordView;
+use loam_things::{LifeCycle, Registration, Things};
 
 use crate::now;
 
@@ -29,6 +32,24 @@ pub async fn register_active(things: &Things, thing: &ThingName) -> CertificateI
     let certificate = register(things, thing).await;
     things.certificate_activated(thing, &certificate, now()).await.unwrap();
     certificate
+}
+
+/// What the catalog holds of a record in this state of which nothing more is told: in its first version and its first owner's
+/// time.
+#[must_use]
+pub fn plain_record(state: LifeCycle, registered_at: Timestamp) -> RecordView {
+    RecordView {
+        version: 1,
+        epoch: 1,
+        state,
+        thing_type: None,
+        groups: BTreeSet::new(),
+        attributes: BTreeMap::new(),
+        registered_at,
+        told: BTreeMap::new(),
+        capabilities: None,
+        firmware: None,
+    }
 }
 
 /// An id that only this thing has.

@@ -1,7 +1,9 @@
 //! The command line.
 
 use crate::about::About;
+use crate::keys::Keys;
 use crate::local::Local;
+use crate::update::Update;
 use clap::{Args, Command, FromArgMatches as _, Subcommand as _, ValueEnum};
 use loam_device::soil::Rounds;
 use loam_device::{Description, Files, Identity, IdentityError, QoS};
@@ -76,14 +78,24 @@ pub(crate) struct Flags {
     /// Leave without a goodbye, as by a power cut: the broker publishes the last will
     #[arg(long)]
     pub(crate) unclean: bool,
-    /// Directory for what the device remembers: its button, what it signed, the commands that it knows
-    #[arg(long)]
+    /// Directory for what the device remembers: its button, what it signed, the commands that it knows, its firmware
+    #[arg(long, required_if_eq("mode", "ota"))]
     pub(crate) state: Option<PathBuf>,
+    /// Directory of --mode files: what came lies in inbox/ below it, what may be asked for in outbox/
+    #[arg(long, required_if_eq("mode", "files"))]
+    pub(crate) files: Option<PathBuf>,
+    /// A file of the outbox that the device sends unasked, once; may be given more than once
+    #[arg(long, requires = "files")]
+    pub(crate) offer: Vec<String>,
+    #[command(flatten)]
+    pub(crate) keys: Keys,
     /// Leave what is desired of the device alone, instead of reporting it
     #[arg(long)]
     pub(crate) disobey: bool,
     #[command(flatten)]
     pub(crate) about: About,
+    #[command(flatten)]
+    pub(crate) update: Update,
     /// How the log on stderr looks
     #[arg(long = "log-format", value_enum, default_value_t = LogFormat::Compact)]
     pub(crate) log_format: LogFormat,
@@ -104,6 +116,10 @@ pub(crate) enum Mode {
     Invoke,
     /// Carry out commands; no readings
     Commands,
+    /// Receive and send encrypted files; no readings
+    Files,
+    /// Keep its firmware as the cloud wants it; no readings
+    Ota,
 }
 
 /// How the log looks.
@@ -118,6 +134,10 @@ pub(crate) enum LogFormat {
 impl Flags {
     pub(crate) fn thing(&self) -> &str {
         &self.device_name
+    }
+
+    pub(crate) fn root_ca(&self) -> &Path {
+        &self.root_ca
     }
 
     pub(crate) fn private(&self) -> &Path {
@@ -154,11 +174,36 @@ mod tests {
     #[test]
     fn a_device_runs_or_something_is_asked_of_it_and_never_both() {
         assert!(matches!(line(RUN).unwrap(), Line::Run(flags) if flags.thing() == "t1"));
-        for asked in ["press --state s --code", "reset --state s", "sign --state s {}"] {
+        for asked in ["press --state s --code", "reset --state s", "sign --state s {}", "open --key k --to t f"] {
             assert!(matches!(line(&format!("loam-device {asked}")).unwrap(), Line::Local(_)), "{asked}");
         }
         assert!(line("loam-device sign {}").is_err(), "without a directory");
         assert!(line(&format!("{RUN} press --state s")).is_err());
         assert!(line("loam-device --device_name t1").is_err(), "without the other flags");
+        assert!(line(&format!("{RUN} --mode files")).is_err(), "without a directory");
+        assert!(line(&format!("{RUN} --mode files --files d --offer a --offer b")).is_ok());
+        let ota = format!("{RUN} --mode ota --state s --keys k --hardware c3");
+        assert!(line(&ota).is_ok());
+        assert!(line(&format!("{ota} --fail_at self-test --power_cut 3 --trial_seconds 5")).is_ok());
+        for bad in ["--fail_at luck", "--power_cut 0", "--hardware C3"] {
+            assert!(line(&format!("{ota} {bad}")).is_err(), "{bad}");
+        }
+        assert!(line(&format!("{RUN} --mode ota --state s --hardware c3")).is_err(), "without keys it obeys nobody");
+    }
+
+    #[test]
+    fn credentials_and_role_alias_come_together_and_kms_with_them_alone() {
+        let addresses = |flags: &str| match line(&format!("{RUN} --mode files --files d{flags}")).unwrap() {
+            Line::Run(flags) => flags.keys.addresses(),
+            Line::Local(local) => panic!("{local:?}"),
+        };
+        assert_eq!(addresses(""), None);
+        let both = addresses(" --credentials https://c --role_alias a").unwrap();
+        assert_eq!((both.credentials.as_str(), both.role_alias.as_str(), both.kms), ("https://c", "a", None));
+        assert_eq!(addresses(" --credentials https://c --role_alias a --kms k").unwrap().kms.as_deref(), Some("k"));
+        for part in ["--credentials https://c", "--role_alias a", "--kms k"] {
+            assert!(line(&format!("{RUN} --mode files --files d {part}")).is_err(), "{part}");
+        }
+        assert!(line(&format!("{RUN} --credentials https://c --role_alias a")).is_err(), "without a directory");
     }
 }

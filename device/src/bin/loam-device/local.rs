@@ -2,6 +2,7 @@
 
 use crate::failure::Failure;
 use clap::{Args, Subcommand};
+use loam_device::files;
 use loam_device::pairing::{Button, PairingKey, Signing, asked_to_sign};
 use loam_device::{State, StateError};
 use loam_domain::ThingName;
@@ -48,6 +49,20 @@ pub(crate) enum Local {
         #[command(flatten)]
         link: Link,
     },
+    /// Open a sealed file with the key that a refresh of its transfer answered; needs no device
+    Open {
+        /// JSON: the answer of POST /v1/files/{id}/refresh, or the grant in it
+        #[arg(long)]
+        key: PathBuf,
+        /// The thing's name, if --key does not say it
+        #[arg(long)]
+        thing: Option<String>,
+        /// Where the file goes; it appears if all of it is authentic
+        #[arg(long)]
+        to: PathBuf,
+        /// The sealed body, as it lies behind the grant's URL; with a header before it if --key has none
+        sealed: PathBuf,
+    },
 }
 
 /// Which device.
@@ -93,6 +108,12 @@ pub(crate) async fn run(local: &Local) -> Result<(), Failure> {
             let button = Button::of(State::open(&link.state)?);
             button.reset()?;
             json!({"told": told(&button, link).await?})
+        }
+        Local::Open { key, thing, to, sealed } => {
+            let thing = thing.as_deref().map(ThingName::parse).transpose().map_err(Failure::Thing)?;
+            let asked = std::fs::read(key).map_err(Failure::Key)?;
+            let read = files::open_file(&asked, thing, sealed, to)?;
+            json!({"size": read.size, "sha256": read.sha256})
         }
     };
     write_line(&answer);

@@ -3,8 +3,10 @@
 mod about;
 mod failure;
 mod flags;
+mod keys;
 mod local;
 mod logs;
+mod update;
 
 use failure::Failure;
 use flags::{Flags, Line, LogFormat, Mode};
@@ -12,10 +14,15 @@ use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 use loam_device::chaos::{self, Publication, Step};
 use loam_device::commands::{self, Memory};
+use loam_device::files::{self, Desk, Http, Kms};
 use loam_device::invoke::{self, Listen};
+use loam_device::ota::{self, Machine};
 use loam_device::pairing::{self, Button};
 use loam_device::soil::{self, Readings};
 use loam_device::{Device, DeviceError, Identity, Options, QoS, State, description, desired, topics};
+use loam_domain::ThingName;
+use loam_releases::version::Version;
+use std::path::Path;
 use std::process::ExitCode;
 use std::time::Duration;
 use tokio::signal::unix::{SignalKind, signal};
@@ -80,11 +87,16 @@ async fn asked_to_stop() -> std::io::Result<()> {
 /// what it is, and reports.
 async fn act(flags: &Flags, device: &Device, identity: &Identity, state: Option<State>) -> Result<(), Failure> {
     device.deliver(&topics::shadow_update(device.thing()), soil::FIRST_MESSAGE.as_bytes(), QoS::AtLeastOnce).await?;
+    let mut machine = machine(flags)?;
     if !flags.about.no_describe {
-        description::tell(device, &flags.description()).await?;
+        let mut description = flags.description();
+        if let Some(machine) = &machine {
+            description.firmware = machine.firmware();
+        }
+        description::tell(device, &description).await?;
     }
     tokio::select! {
-        outcome = report(flags, device, identity, state.clone()) => outcome,
+        outcome = report(flags, device, identity, state.clone(), machine.as_mut()) => outcome,
         outcome = desired::obey(device), if !flags.disobey => outcome.map_err(Failure::Device),
         outcome = tell(device, state), if flags.state.is_some() => outcome.map_err(Failure::Device),
     }
@@ -98,7 +110,16 @@ async fn tell(device: &Device, state: Option<State>) -> Result<(), DeviceError> 
     }
 }
 
-async fn report(flags: &Flags, device: &Device, identity: &Identity, state: Option<State>) -> Result<(), Failure> {
+async fn report(
+    flags: &Flags,
+    device: &Device,
+    identity: &Identity,
+    state: Option<State>,
+    machine: Option<&mut Machine>,
+) -> Result<(), Failure> {
+    if let Some(machine) = machine {
+        return Ok(Box::pin(ota::serve(device, machine)).await?);
+    }
     let plan: fn(u64, usize) -> Vec<Step> = match flags.mode {
         Mode::Soil => {
             return Ok(soil::run(device, &mut Readings::new(device.thing(), flags.seed), flags.rounds()).await?);
@@ -106,6 +127,9 @@ async fn report(flags: &Flags, device: &Device, identity: &Identity, state: Opti
         Mode::Chaos => chaos::plan,
         Mode::Invoke => return Ok(invoke::run(device, Listen::Subscribed).await.map(drop)?),
         Mode::Commands => return carry_out(device, state).await,
+        Mode::Files => return transfer(flags, device, identity).await,
+        // It has a machine.
+        Mode::Ota => return Ok(()),
         Mode::Flap => |_seed, messages| chaos::again_and_again(Step::Flap, messages),
         Mode::TakeOver => |_seed, messages| chaos::again_and_again(Step::TakeOver, messages),
     };
@@ -116,6 +140,38 @@ async fn carry_out(device: &Device, state: Option<State>) -> Result<(), Failure>
     let mut memory = state.map(Memory::kept_in).transpose()?.unwrap_or_default();
     commands::run(device, &mut memory).await;
     Ok(())
+}
+
+async fn transfer(flags: &Flags, device: &Device, identity: &Identity) -> Result<(), Failure> {
+    let thing = ThingName::parse(device.thing()).map_err(Failure::Name)?;
+    let root_ca = std::fs::read(flags.root_ca()).map_err(Failure::Path)?;
+    let directory = flags.files.as_deref().unwrap_or(Path::new("."));
+    let mut desk = Desk::open(&thing, directory, Http::new(Some(&root_ca))?, flags.offer.clone())?;
+    if let Some(addresses) = flags.keys.addresses() {
+        desk = desk.with_kms(Kms::new(identity, Some(&root_ca), &addresses)?);
+    }
+    Ok(files::serve(device, &mut desk).await?)
+}
+
+/// The device's own firmware, as far as somebody else may change it.
+fn machine(flags: &Flags) -> Result<Option<Machine>, Failure> {
+    let (Mode::Ota, Some(directory), Some(keys), Some(hardware)) =
+        (flags.mode, &flags.state, &flags.update.keys, &flags.update.hardware)
+    else {
+        return Ok(None);
+    };
+    let settings = ota::Settings {
+        thing: flags.thing().to_owned(),
+        hardware: hardware.clone(),
+        version: Version::parse(&flags.description().firmware.version).map_err(Failure::Version)?,
+        keys: ota::read_keys(keys)?,
+        fault: flags.update.fail_at,
+        power_cut: flags.update.power_cut,
+        trial: Duration::from_secs(flags.update.trial_seconds),
+        utc_offset_minutes: None,
+    };
+    let root_ca = std::fs::read(flags.root_ca()).map_err(Failure::Path)?;
+    Ok(Some(Machine::start(settings, directory, Http::new(Some(&root_ca))?)?))
 }
 
 /// One plan over all rounds, or for ever one plan after the other.

@@ -6,8 +6,8 @@ use loam_domain::CertificateId;
 use loam_things::{LifeCycle, Retirement, ThingRecord};
 
 /// Who must acknowledge: every capability that keeps something of a thing. One that comes later joins here.
-pub const CAPABILITIES: [&str; 7] =
-    [ONBOARDING, "catalog", "commands", "pairing", "presence", "soil-alerts", "telemetry"];
+pub const CAPABILITIES: [&str; 9] =
+    [ONBOARDING, "catalog", "commands", "file-transfer", "firmware", "pairing", "presence", "soil-alerts", "telemetry"];
 
 /// This capability's own name among them.
 pub(crate) const ONBOARDING: &str = "onboarding";

@@ -55,7 +55,17 @@ async fn an_operator_retires_the_version_that_was_seen_and_a_repeat_is_no_mistak
     assert_eq!((&life["thing"], &life["retirement"]["by"]), (&json!(thing), &json!("ann")));
     assert_eq!(
         life["retirement"]["awaiting"],
-        json!(["catalog", "commands", "onboarding", "pairing", "presence", "soil-alerts", "telemetry"])
+        json!([
+            "catalog",
+            "commands",
+            "file-transfer",
+            "firmware",
+            "onboarding",
+            "pairing",
+            "presence",
+            "soil-alerts",
+            "telemetry"
+        ])
     );
     assert_eq!(ann.retire(thing, None).await.0, StatusCode::ACCEPTED);
 }

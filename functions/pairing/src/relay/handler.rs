@@ -67,7 +67,7 @@ impl Handler {
         };
         let mailboxes = self.store.mailboxes(tenancy.members.keys()).await?;
         let (document, mut relayed) = (news.document(&tenancy).to_string(), 0_u64);
-        for identity in hears(&tenancy, news.happening, &mailboxes, now) {
+        for identity in hears(&tenancy, news.subject, news.happening, &mailboxes, now) {
             self.publish(identity, &news.thing, news.subject, &document).await?;
             relayed += 1;
         }

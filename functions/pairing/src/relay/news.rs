@@ -199,6 +199,11 @@ const fn subject(kind: EventType) -> Option<Subject> {
         | EventType::InvitationRevoked
         | EventType::OwnershipOffered
         | EventType::OwnershipWithdrawn => Some(Subject::Members),
+        EventType::FileReady
+        | EventType::FileCompleted
+        | EventType::FileFailed
+        | EventType::FileCancelled
+        | EventType::FileExpired => Some(Subject::Files),
         EventType::ThingRegistered
         | EventType::ThingActive
         | EventType::ThingOnboarded
@@ -215,7 +220,20 @@ const fn subject(kind: EventType) -> Option<Subject> {
         | EventType::CertificateRefused
         | EventType::CertificateRevoked
         | EventType::CertificateRetired
-        | EventType::PresencePrincipalChanged => None,
+        | EventType::PresencePrincipalChanged
+        | EventType::ReleaseRefused
+        | EventType::ReleasePublished
+        | EventType::ReleaseDeprecated
+        | EventType::RolloutStarted
+        | EventType::RolloutWaveOpened
+        | EventType::RolloutWavePassed
+        | EventType::RolloutPaused
+        | EventType::RolloutResumed
+        | EventType::RolloutStopping
+        | EventType::RolloutStopped
+        | EventType::RolloutCompleted
+        | EventType::FirmwareSucceeded
+        | EventType::FirmwareFailed => None,
     }
 }
 
@@ -285,9 +303,11 @@ mod tests {
     }
 
     #[test]
-    fn commands_and_people_are_told_with_what_belongs_to_them() {
+    fn commands_files_and_people_are_told_with_what_belongs_to_them() {
         let (subject, _, document) = told(&of_event("command.succeeded", &json!({"command": "c1"})));
         assert_eq!((subject, &document["command"]), (Subject::Commands, &json!("c1")));
+        let (subject, _, document) = told(&of_event("file.ready", &json!({"transferId": "f1"})));
+        assert_eq!((subject, &document["transferId"]), (Subject::Files, &json!("f1")));
         let (subject, _, document) = told(&of_event("member.joined", &json!({"user": "bob", "role": "viewer"})));
         assert_eq!(
             (subject, &document["user"], &document["type"]),

@@ -11,7 +11,7 @@ use super::{Known, Store, StoreFailure, items, told};
 use crate::tenancy::{Change, Intent, Outcome, RecordStep, Tenancy, Told, Transition, next};
 
 /// Who erases what people left of a thing when its owner's time ends. A thing has no next owner before each of them has.
-pub const ERASERS: [&str; 4] = ["catalog", "commands", "soil-alerts", "telemetry"];
+pub const ERASERS: [&str; 5] = ["catalog", "commands", "file-transfer", "soil-alerts", "telemetry"];
 
 /// How often a change is tried while others are faster.
 const MOST_TRIES: u32 = 10;

@@ -6,13 +6,11 @@ use std::sync::Arc;
 use aws_sdk_dynamodb::types::AttributeValue;
 use aws_sdk_iot::types::CertificateStatus;
 use axum::Router;
-use axum::body::to_bytes;
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use loam_domain::{CertificateId, ThingName};
-use loam_http::Call;
 use loam_kit::wiretap::Wiretap;
-use loam_kit::{Stack, api_event, claim_of, now, unique_thing};
+use loam_kit::{Stack, api_event, ask_at, claim_of, now, unique_thing};
 use loam_things::{Description, Intent, Registration, Things};
 use pairing::store::{Store, Tables};
 use pairing::tenancy::{Standing, Tenancy};
@@ -267,12 +265,8 @@ impl World {
     async fn send(&self, event: Value) -> Answer {
         let now = now().plus_millis(self.later);
         // Two runs are told apart by their ids.
-        let call = Call { request_id: unique_thing("run").to_string(), now, deadline: now.plus_millis(29_000) };
-        let event = serde_json::from_value(event).unwrap();
-        let response = Box::pin(loam_http::answer(self.router.clone(), event, call)).await;
-        let (status, headers) = (response.status().as_u16(), response.headers().clone());
-        let body = to_bytes(response.into_body(), 1_000_000).await.unwrap().to_vec();
-        Answer { status, headers, body: String::from_utf8(body).unwrap() }
+        let answer = ask_at(self.router.clone(), event, unique_thing("run").as_str(), now).await;
+        Answer { status: answer.status, headers: answer.headers, body: answer.body }
     }
 
     pub(crate) async fn tenancy(&self) -> Tenancy {

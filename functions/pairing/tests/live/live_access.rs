@@ -78,9 +78,10 @@ async fn members_hear_everything_of_their_thing_and_nobody_else_does() {
         world.notice(),
         world.event("command.succeeded"),
         world.event("member.joined"),
+        world.event("file.ready"),
     ];
     assert!(world.deliver(messages).await.is_empty());
-    for app in &mut home.apps {
+    for (place, app) in home.apps.iter_mut().enumerate() {
         let mut heard = vec![];
         for subject in ["state", "presence", "alerts", "commands", "members"] {
             let (topic, document) =
@@ -92,7 +93,12 @@ async fn members_hear_everything_of_their_thing_and_nobody_else_does() {
             }
         }
         assert_eq!((&heard[1]["connected"], &heard[2]["message"]), (&json!(true), &json!("It is dry")));
+        // The first one owns the thing; a viewer hears nothing of files.
+        if place == 0 {
+            app.hears(|topic, _| topic.ends_with("/files")).await;
+        }
     }
+    assert!(home.heard_by_now(1).await.iter().all(|(topic, _)| !topic.ends_with("/files")));
     assert_eq!(strangers.heard_by_now(0).await, []);
 }
 

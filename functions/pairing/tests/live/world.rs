@@ -4,12 +4,10 @@ use std::sync::Arc;
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use axum::Router;
-use axum::body::to_bytes;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use loam_domain::ThingName;
-use loam_http::Call;
-use loam_kit::{App, DeadLetterQueue, LiveAccess, Person, Stack, api_event, claims, now, unique_thing};
+use loam_kit::{App, DeadLetterQueue, LiveAccess, Person, Stack, api_event, ask, claims, now, unique_thing};
 use loam_runtime::{BatchItem, Invocation};
 use pairing::credentials::{CredentialsConfig, Issuer, routes};
 use pairing::people::UserId;
@@ -74,13 +72,8 @@ impl World {
         let mut event = api_event("POST /v1/credentials", "/v1/credentials", sub, &[], None);
         event["requestContext"]["authorizer"]["jwt"]["claims"]["token_use"] = json!(token_use);
         event["headers"]["authorization"] = json!(format!("Bearer {token}"));
-        let deadline = now().plus_millis(29_000);
-        let call = Call { request_id: "test".to_owned(), now: now(), deadline };
-        let event = serde_json::from_value(event).unwrap();
-        let answer = Box::pin(loam_http::answer(self.router.clone(), event, call)).await;
-        let status = answer.status().as_u16();
-        let body = to_bytes(answer.into_body(), usize::MAX).await.unwrap();
-        (status, serde_json::from_slice(&body).unwrap())
+        let answer = ask(self.router.clone(), event).await;
+        (answer.status, serde_json::from_str(&answer.body).unwrap())
     }
 
     /// Delivers to the relay as its queue does; answers the ids of the messages that must come again.

@@ -1,14 +1,12 @@
 //! One test's world of the routes: a thing of its own, callers of its own.
 
-use std::collections::{BTreeMap, BTreeSet};
-
 use aws_config::SdkConfig;
 use aws_sdk_dynamodb::types::AttributeValue;
 use axum::Router;
 use loam_access::Access;
 use loam_domain::{Readings, ThingName, Timestamp};
-use loam_kit::{Inbox, Stack, api_event, ask, now, reading, register, unique_thing, with_if_match};
-use loam_things::twins::{Notes, RecordView, Twin};
+use loam_kit::{Inbox, Stack, api_event, ask, now, plain_record, reading, register, unique_thing, with_if_match};
+use loam_things::twins::{Notes, Twin};
 use loam_things::{LifeCycle, Things};
 use serde_json::{Value, json};
 use soil_alerts::smart::{Alerts, NearestRules, StateStore};
@@ -84,18 +82,7 @@ impl World {
 
     /// Puts the thing into groups, as the catalog keeps it.
     pub(crate) async fn join(&self, groups: &[&str]) {
-        let record = RecordView {
-            version: 1,
-            epoch: 1,
-            state: LifeCycle::Registered,
-            thing_type: None,
-            groups: BTreeSet::new(),
-            attributes: BTreeMap::new(),
-            registered_at: self.began,
-            told: BTreeMap::new(),
-            capabilities: None,
-            firmware: None,
-        };
+        let record = plain_record(LifeCycle::Registered, self.began);
         let groups = groups.iter().map(|group| (*group).to_owned()).collect();
         let notes = Notes { groups, ..Notes::default() };
         // Far beyond what the catalog itself counts up to here, so that it finds its own write lost.

@@ -1,4 +1,4 @@
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use aws_sdk_dynamodb::types::ReturnConsumedCapacity;
 use futures_util::future::try_join_all;
@@ -94,29 +94,62 @@ impl Twins {
         Ok(all.into_selection(span))
     }
 
+    /// The names of all things of which `filter` is true, and what reading took. Nothing else of them is kept: so the whole
+    /// of a large fleet fits a small function.
+    ///
+    /// # Errors
+    /// [`TwinsFailure::NotScanned`].
+    pub async fn names(&self, filter: &Filter) -> Result<(BTreeSet<ThingName>, Read), TwinsFailure> {
+        let parts = try_join_all((0..SEGMENTS).map(|segment| self.names_in(segment, filter))).await?;
+        let mut all = (BTreeSet::new(), Read::default());
+        for (names, read) in parts {
+            all.0.extend(names);
+            all.1.add(read);
+        }
+        Ok(all)
+    }
+
+    async fn names_in(&self, segment: i32, filter: &Filter) -> Result<(BTreeSet<ThingName>, Read), TwinsFailure> {
+        let mut names = BTreeSet::new();
+        let read = self.each_row(segment, |item| names.extend(matching(item, filter))).await?;
+        Ok((names, read))
+    }
+
     async fn segment(
         &self,
         segment: i32,
         wanted: &impl Fn(&Seen) -> bool,
         span: &Span,
     ) -> Result<Chosen, TwinsFailure> {
+        let mut chosen = Chosen::default();
+        let read = self.each_row(segment, |item| chosen.take(item, wanted, span)).await?;
+        chosen.read.add(read);
+        Ok(chosen)
+    }
+
+    /// Goes through the rows of a segment, one after the other.
+    async fn each_row(&self, segment: i32, mut see: impl FnMut(&Item)) -> Result<Read, TwinsFailure> {
         let request = self.client.scan().table_name(&self.table).segment(segment).total_segments(SEGMENTS).limit(PAGE);
         let request = request.return_consumed_capacity(ReturnConsumedCapacity::Total);
-        let (mut chosen, mut start) = (Chosen::default(), None);
+        let (mut read, mut start) = (Read::default(), None);
         loop {
             let answer = request.clone().set_exclusive_start_key(start).send().await;
             let answer = answer.map_err(|error| TwinsFailure::NotScanned(Box::new(error)))?;
             let units = answer.consumed_capacity.and_then(|capacity| capacity.capacity_units).unwrap_or_default();
-            chosen.read.add(Read { things: answer.scanned_count.unsigned_abs().into(), units });
-            for item in answer.items.iter().flatten() {
-                chosen.take(item, wanted, span);
-            }
+            read.add(Read { things: answer.scanned_count.unsigned_abs().into(), units });
+            answer.items.iter().flatten().for_each(&mut see);
             start = answer.last_evaluated_key.filter(|key| !key.is_empty());
             if start.is_none() {
-                return Ok(chosen);
+                return Ok(read);
             }
         }
     }
+}
+
+/// The name of the thing in a row, if `filter` is true of it; a row that cannot be read is told in the log.
+fn matching(item: &Item, filter: &Filter) -> Option<ThingName> {
+    let seen = Seen::from(readable(item)?);
+    filter.matches(&seen.document).then_some(seen.twin.thing)
 }
 
 impl Chosen {
@@ -225,6 +258,20 @@ mod tests {
             }
             prop_assert_eq!(found, due);
         }
+    }
+
+    #[test]
+    fn only_the_names_of_things_that_match_are_kept() {
+        let mut broken = twin("b").item().unwrap();
+        broken.remove("record");
+        let rows = [twin("a").item().unwrap(), broken, twin("c").item().unwrap()];
+        let named = |filter: &str| {
+            let filter = Filter::parse(filter).unwrap();
+            rows.iter().filter_map(|item| matching(item, &filter)).map(|name| name.to_string()).collect::<Vec<_>>()
+        };
+        assert_eq!(named("groups CONTAINS 'roof'"), ["a", "c"]);
+        assert_eq!(named("deviceId = 'c'"), ["c"]);
+        assert!(named("deviceId = 'b'").is_empty());
     }
 
     #[test]

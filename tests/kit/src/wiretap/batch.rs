@@ -5,17 +5,17 @@ use http_body_util::Full;
 use hyper::Response;
 use serde_json::{Value, json};
 
-use super::answer::{Answer, throttled};
+use super::answer::Answer;
 use super::call::{Call, Service};
 
-/// The answer that gives all entries of a batch back; for a call that is no such batch, that of throttling.
+/// The answer that gives all entries of a batch back; `None` for a call that is no such batch.
 ///
 /// DynamoDB: `UnprocessedItems` and `UnprocessedKeys` have the form of the request's `RequestItems` (API Reference,
 /// BatchWriteItem and BatchGetItem). SQS and SNS: `Failed` has an entry for each (API Reference, BatchResultErrorEntry).
-pub(super) fn unprocessed(call: &Call) -> Answer {
+pub(super) fn unprocessed(call: &Call) -> Option<Answer> {
     let body: Value = serde_json::from_slice(&call.body).unwrap_or_default();
     let items = || body.get("RequestItems").cloned().unwrap_or_default();
-    match (&call.service, call.operation.name()) {
+    Some(match (&call.service, call.operation.name()) {
         (Service::DynamoDb, "BatchWriteItem") => success(&json!({ "UnprocessedItems": items() })),
         (Service::DynamoDb, "BatchGetItem") => success(&json!({ "Responses": {}, "UnprocessedKeys": items() })),
         (Service::Sqs, "SendMessageBatch" | "DeleteMessageBatch" | "ChangeMessageVisibilityBatch") => {
@@ -26,8 +26,8 @@ pub(super) fn unprocessed(call: &Call) -> Answer {
             success(&json!({ "Successful": [], "Failed": failed.collect::<Vec<_>>() }))
         }
         (Service::Sns, "PublishBatch") => unpublished(&call.body),
-        _no_batch => throttled(&call.service),
-    }
+        _no_batch => return None,
+    })
 }
 
 fn success(body: &Value) -> Answer {

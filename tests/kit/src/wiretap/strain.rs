@@ -3,6 +3,7 @@
 use std::fmt;
 use std::time::{Duration, Instant};
 
+use super::batch::unprocessed;
 use super::crash::fault_free;
 use super::fault::{Fault, Rule, When};
 use super::record::{Record, distinct};
@@ -24,7 +25,7 @@ pub enum Strain {
     Throttled,
     /// 503.
     Unavailable,
-    /// Batches come back unprocessed with 200; other calls are throttled.
+    /// Batches come back unprocessed with 200; no other call is refused.
     Unprocessed,
 }
 
@@ -112,7 +113,9 @@ pub async fn strain_everywhere<S: Scenario>(
     let mut report = StrainReport { scenario: name, strain, runs: 0, succeeded: 0, recovered: 0, longest, failures };
     let calls = distinct(&baseline);
     let attempts = [Attempts::First(1), Attempts::First(3), Attempts::All];
-    let jobs = calls.iter().enumerate().flat_map(|(index, record)| attempts.map(|attempts| (index, record, attempts)));
+    let refused = |record: &&Record| strain != Strain::Unprocessed || unprocessed(&record.call).is_some();
+    let jobs = calls.iter().enumerate().filter(|(_, record)| refused(record));
+    let jobs = jobs.flat_map(|(index, record)| attempts.map(|attempts| (index, record, attempts)));
     let runs = jobs.map(async |(index, record, attempts)| {
         let rule = rule(&calls, index, attempts, strain);
         let came = run(scenario, upstream, rule, bound, &expected).await;

@@ -43,7 +43,8 @@ fn row(record: &Record, renames: &[(&str, &str)]) -> Row {
     Row {
         what: [call.service.prefix().to_owned(), call.operation.name().to_owned(), renamed(resources.join(" "))],
         attempts: 1,
-        sent: renamed(String::from_utf8_lossy(&call.body).into_owned()).len(),
+        // What is no text holds no name, and has the length that it has.
+        sent: str::from_utf8(&call.body).map_or(call.body.len(), |text| renamed(text.to_owned()).len()),
         units: record.outcome.units,
     }
 }

@@ -1,21 +1,21 @@
 //! One test's world: a thing of its own, people, and if it is wanted a device.
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use aws_sdk_dynamodb::types::{AttributeValue, Put, TransactWriteItem};
+use aws_sdk_dynamodb::types::AttributeValue;
 use aws_sdk_iotdataplane::primitives::Blob;
 use axum::Router;
-use axum::body::to_bytes;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use commands::{Api, ApiConfig, Config, Handler, Sweep, SweepConfig, routes};
 use loam_device::{Device, Files, Identity, Options};
 use loam_domain::{ThingName, Timestamp};
-use loam_http::Call;
-use loam_kit::{Answer, Stack, api_event, eventually, join, now, register_active, seed_membership, unique_thing};
+use loam_kit::{
+    Answer, Stack, api_event, ask_at, begin_retirement, end_tenure, eventually, join, now, register_paired,
+    seed_membership, unique_thing, with_headers,
+};
 use loam_runtime::{BatchItem, Invocation};
-use loam_things::{Attempt, Description, End, Intent, RetirementOrder, ThingRecord, Things};
+use loam_things::{ThingRecord, Things};
 use serde_json::{Value, json};
 
 #[derive(Clone)]
@@ -107,16 +107,8 @@ impl World {
     }
 
     async fn pair(&self) {
-        register_active(&self.things, &self.thing).await;
-        let put = Put::builder().table_name(&self.config.commands_table).item("thing", text("test#described"));
-        let put = put.item("item", text(self.thing.as_str())).build().unwrap();
-        let also = TransactWriteItem::builder().put(put).build();
-        let description = Description { at: now(), told: BTreeMap::new(), capabilities: None, firmware: None };
-        self.things.described(&self.thing, description, also, now()).await.unwrap();
-        let record = self.record().await;
-        let paired = self.things.attempt(&record, &Intent::Paired { epoch: record.epoch }, &[], now()).await.unwrap();
-        assert!(matches!(paired, Attempt::Done(_)), "{paired:?}");
-        seed_membership(&self.stack, &self.owner, &self.thing, "owner", record.epoch).await;
+        register_paired(&self.things, &self.thing).await;
+        seed_membership(&self.stack, &self.owner, &self.thing, "owner", self.record().await.epoch).await;
     }
 
     pub(crate) async fn record(&self) -> ThingRecord {
@@ -125,22 +117,11 @@ impl World {
 
     /// Ends the owner's time, for commands alone.
     pub(crate) async fn unpair(&self) {
-        loop {
-            let record = self.record().await;
-            let awaiting = BTreeSet::from(["commands".to_owned()]);
-            let end = Intent::Ended(End { epoch: record.epoch, cause: "owner".to_owned(), awaiting });
-            match self.things.attempt(&record, &end, &[], now()).await.unwrap() {
-                Attempt::Done(_) => return,
-                Attempt::Lost => {}
-                Attempt::Nothing(outcome) => panic!("{outcome:?}"),
-            }
-        }
+        end_tenure(&self.things, &self.thing, &["commands"], now()).await;
     }
 
     pub(crate) async fn begin_retirement(&self) {
-        let awaiting = BTreeSet::from(["commands".to_owned(), "others".to_owned()]);
-        let order = RetirementOrder { by: "test".to_owned(), awaiting, expected_version: None };
-        self.things.begin_retirement(&self.thing, order, now()).await.unwrap();
+        begin_retirement(&self.things, &self.thing, &["commands", "others"], now()).await;
     }
 
     /// The thing's device, connected. Its certificate is another than the record's, which nobody asks for here.
@@ -220,17 +201,10 @@ impl World {
         body: Option<&Value>,
         headers: &[(&str, &str)],
     ) -> Answer {
-        let mut event = api_event(&format!("{method} /v1/test"), path, sub, groups, body);
-        for (name, value) in headers {
-            event["headers"][*name] = (*value).into();
-        }
+        let event = api_event(&format!("{method} /v1/test"), path, sub, groups, body);
         // Each a run of its own, which is what tells a repeat from its first try.
-        let request_id = unique_thing("request").to_string();
-        let call = Call { request_id, now: now(), deadline: now().plus_millis(29_000) };
-        let response = loam_http::answer(self.router.clone(), serde_json::from_value(event).unwrap(), call).await;
-        let (head, body) = response.into_parts();
-        let body = String::from_utf8(to_bytes(body, 10_000_000).await.unwrap().to_vec()).unwrap();
-        Answer { status: head.status.as_u16(), headers: head.headers, body }
+        let request_id = unique_thing("request");
+        ask_at(self.router.clone(), with_headers(event, headers), request_id.as_str(), now()).await
     }
 
     /// A request of the owner.

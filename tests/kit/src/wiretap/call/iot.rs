@@ -20,6 +20,9 @@ fn known(request: &Request<'_>, path: &[&str]) -> Option<Reading> {
     let plain = |operation: &str, resource: Resource| Some(Reading::plain(&Service::Iot, operation, resource));
     match path {
         ["things", thing] => plain(of_thing(method)?, local("thing", thing)),
+        ["jobs", job] if method == "PUT" => of_job("CreateJob", job, &target(request)?),
+        ["things", thing, "jobs", job] if method == "GET" => of_job("DescribeJobExecution", job, thing),
+        ["things", thing, "jobs", job, "cancel"] if method == "PUT" => of_job("CancelJobExecution", job, thing),
         ["things", thing, "principals"] => principal(request, method, thing),
         ["certificates", id] => plain(of_certificate(method)?, local("cert", id)),
         ["cacertificate", id] if method == "GET" => plain("DescribeCACertificate", local("cacert", id)),
@@ -67,6 +70,18 @@ fn principal(request: &Request<'_>, method: &str, thing: &str) -> Option<Reading
     let arn = Resource::Arn(request.header("x-amzn-principal")?.to_owned());
     let both = [arn, local("thing", thing)].map(|resource| need(&Service::Iot, operation, resource));
     Some(Reading::known(operation, both.into()))
+}
+
+fn of_job(operation: &str, job: &str, thing: &str) -> Option<Reading> {
+    let both = [local("job", job), local("thing", thing)].map(|resource| need(&Service::Iot, operation, resource));
+    Some(Reading::known(operation, both.into()))
+}
+
+/// The only thing that a job is for.
+fn target(request: &Request<'_>) -> Option<String> {
+    let body: Value = serde_json::from_slice(request.body).ok()?;
+    let [target] = body.get("targets")?.as_array()?.as_slice() else { return None };
+    Some(target.as_str()?.split_once(":thing/")?.1.to_owned())
 }
 
 fn member(request: &Request<'_>, operation: &str) -> Option<Reading> {

@@ -247,6 +247,21 @@ fn iot_operations_are_told_by_method_and_path_under_either_signing_name() {
 }
 
 #[test]
+fn what_concerns_a_job_concerns_its_thing_too() {
+    let arn = |resource: &str| format!("arn:aws:iot:eu-central-1:111122223333:{resource}");
+    let both = |operation: &str| {
+        let [job, thing] = ["job/j1", "thing/bed-1"].map(arn);
+        format!("{operation}: iot:{operation} on {job}, iot:{operation} on {thing}")
+    };
+    let body = r#"{"targets":["arn:aws:iot:eu-central-1:111122223333:thing/bed-1"],"document":"{}"}"#;
+    assert_eq!(line(&Sent { body, ..Sent::new("iot", "PUT", "/jobs/j1") }), both("CreateJob"));
+    let describe = Sent::new("iot", "GET", "/things/bed-1/jobs/j1");
+    assert_eq!(line(&describe), both("DescribeJobExecution"));
+    let cancel = Sent::new("iot", "PUT", "/things/bed-1/jobs/j1/cancel?force=true");
+    assert_eq!(line(&cancel), both("CancelJobExecution"));
+}
+
+#[test]
 fn operations_of_the_registry_are_told_by_method_and_path() {
     let cases = [
         ("POST", "/things/bed-1", "CreateThing", "thing/bed-1"),

@@ -1,0 +1,9 @@
+#![doc = include_str!("../README.md")]
+
+mod error;
+mod head;
+mod keys;
+
+pub use error::KeyFailure;
+pub use head::{Fresh, Head, NoHead};
+pub use keys::{Keys, random};
