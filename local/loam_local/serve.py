@@ -11,6 +11,8 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import uvloop
+
 from loam_local.errors import LocalError
 
 _HOST = "127.0.0.1"
@@ -33,7 +35,8 @@ def run(arguments: argparse.Namespace) -> None:
     from loam_local import extension
 
     extension.install()
-    asyncio.run(_serve(arguments))
+    # Of a small request, asyncio's own loop takes half the time.
+    uvloop.run(_serve(arguments))
     _end_functions()
     sys.stdout.flush()
     sys.stderr.flush()

@@ -21,13 +21,14 @@ fn within_base64(text: &str) -> [String; 3] {
     })
 }
 
-fn needles(stack: &Stack) -> Needles {
+fn needles(stacks: &[Stack]) -> Needles {
     let mut needles: Needles = Vec::new();
     for name in [MARKER, "Balcony"] {
         needles.push(("a payload", name.to_owned()));
         needles.extend(within_base64(name).map(|text| ("a payload in base64", text)));
     }
-    needles.extend(stack.secrets().into_iter().map(|secret| ("a secret key or session token", secret.to_owned())));
+    let secrets = stacks.iter().flat_map(Stack::secrets);
+    needles.extend(secrets.map(|secret| ("a secret key or session token", secret.to_owned())));
     needles.extend(["-----BEGIN", "PRIVATE KEY"].map(|text| ("a certificate or key", text.to_owned())));
     // The beginning of each token: {"alg": in base64.
     needles.extend(["Bearer ", "eyJhbGciOi"].map(|text| ("a token", text.to_owned())));
@@ -73,19 +74,28 @@ fn hits(logs: &BTreeMap<String, Vec<String>>, needles: &Needles) -> Vec<String> 
     hits
 }
 
-#[tokio::test]
-async fn the_logs_of_the_whole_run_hold_no_payload_and_no_secret() {
-    let stack = Stack::deployed();
-    let needles = needles(&stack);
-    let thing = speak(&stack).await;
-    let deployed = eventually("both functions have logged", async || {
-        let logs = function_logs(&stack).await;
+/// What the functions of `stack` have logged, a thing's good and bad words among it.
+async fn logs_of(stack: &Stack) -> BTreeMap<String, Vec<String>> {
+    let thing = speak(stack).await;
+    eventually("both functions have logged", async || {
+        let logs = function_logs(stack).await;
         let has = |function: &str, text: &str| {
             logs.iter().any(|(group, lines)| group.ends_with(function) && lines.iter().any(|line| line.contains(text)))
         };
         (has("/soil-alerts", &thing) && has("/telemetry", "refused and kept")).then_some(logs)
     })
-    .await;
+    .await
+}
+
+#[tokio::test]
+async fn the_logs_of_the_whole_run_hold_no_payload_and_no_secret() {
+    let stacks = Stack::all_deployed();
+    let needles = needles(&stacks);
+    let mut deployed = BTreeMap::new();
+    for stack in &stacks {
+        let logs = logs_of(stack).await;
+        deployed.extend(logs.into_iter().map(|(group, lines)| (format!("{} {group}", stack.endpoint), lines)));
+    }
     let inside = logs_of_tests();
     let count = |logs: &BTreeMap<String, Vec<String>>| logs.values().map(Vec::len).sum::<usize>();
     let found = [hits(&deployed, &needles), hits(&inside, &needles)].concat();

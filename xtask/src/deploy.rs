@@ -61,7 +61,13 @@ pub(crate) enum Joining {
 }
 
 /// Makes the things' certificates and writes `stack.json`: all that a program needs to use this stack.
-pub(crate) fn furnish(project: &Project, local: &LocalAws, keys: &Keys, joining: Joining) -> Result<Value, Failure> {
+pub(crate) fn furnish(
+    project: &Project,
+    local: &LocalAws,
+    staging: &Staging,
+    keys: &Keys,
+    joining: Joining,
+) -> Result<Value, Failure> {
     let mut stack = local.describe(project, keys)?;
     let things = [THINGS.as_slice(), &[OWN_THING]].concat();
     let mut made = match joining {
@@ -76,7 +82,8 @@ pub(crate) fn furnish(project: &Project, local: &LocalAws, keys: &Keys, joining:
         about.insert("thingsFolder".into(), local.things().display().to_string().into());
         about.insert("sam".into(), Venv::Sam.program(project, "sam").display().to_string().into());
         about.insert("schemathesis".into(), Venv::Schemathesis.program(project, "st").display().to_string().into());
-        about.insert("staging".into(), local.folder.display().to_string().into());
+        about.insert("staging".into(), staging.folder.display().to_string().into());
+        about.insert("folder".into(), local.folder.display().to_string().into());
         about.insert("python".into(), Venv::Emulator.program(project, "python").display().to_string().into());
         about.insert("emulatorLog".into(), local.log("emulator.log").display().to_string().into());
         about.insert("things".into(), made.get_mut("things").map(Value::take).unwrap_or_default());

@@ -1,5 +1,6 @@
 //! `test`: every level against a local AWS of its own, and the counts at the end.
 
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
 
@@ -53,18 +54,50 @@ pub(crate) fn deployed<'a>(
     folder: &Path,
     stack: &str,
 ) -> Result<Session<'a>, Failure> {
+    let staging = staged(project, metadata, folder)?;
+    begun(project, &staging, local(folder, stack, ports::free()?))
+}
+
+/// Two of them side by side, the second in a folder within the first's. One local AWS is one thread of Python: with two,
+/// tests that keep it busy take little more than half the time.
+fn deployed_twice<'a>(
+    project: &'a Project,
+    metadata: &Metadata,
+    folder: &Path,
+    stack: &str,
+) -> Result<[Session<'a>; 2], Failure> {
+    let staging = staged(project, metadata, folder)?;
+    let [port, mqtt_port, other_port, other_mqtt_port] = ports::free()?;
+    let first = local(folder, stack, [port, mqtt_port]);
+    // The same name: what calls cost depends on the length of the names in them.
+    let second = local(&folder.join("second"), stack, [other_port, other_mqtt_port]);
+    std::thread::scope(|scope| {
+        let second = scope.spawn(|| begun(project, &staging, second));
+        let first = begun(project, &staging, first);
+        let second =
+            second.join().map_err(|_panic| Failure::new("panic", "a deployment ended by a panic".to_owned()))?;
+        Ok([first?, second?])
+    })
+}
+
+fn staged(project: &Project, metadata: &Metadata, folder: &Path) -> Result<Staging, Failure> {
     if Running::find(folder).is_some() {
         let folder = folder.display();
         return Err(Failure::new("tests-running", format!("tests run here already ({folder}); wait for their end.")));
     }
     Venv::Sam.ensure(project)?;
-    let staging = Staging::fill(project, metadata, folder)?;
-    let [port, mqtt_port] = ports::free()?;
+    Staging::fill(project, metadata, folder)
+}
+
+fn local(folder: &Path, stack: &str, [port, mqtt_port]: [u16; 2]) -> LocalAws {
     let email = "grower@example.com".to_owned();
-    let local = LocalAws { folder: folder.to_path_buf(), port, mqtt_port, stack: stack.to_owned(), email };
+    LocalAws { folder: folder.to_path_buf(), port, mqtt_port, stack: stack.to_owned(), email }
+}
+
+fn begun<'a>(project: &'a Project, staging: &Staging, local: LocalAws) -> Result<Session<'a>, Failure> {
     let mut session = Session::new(project, local, None)?;
     let keys = session.ensure_emulator(false)?;
-    session.ensure_deployed(&staging, &keys, Joining::Seeded)?;
+    session.ensure_deployed(staging, &keys, Joining::Seeded)?;
     Ok(session)
 }
 
@@ -79,26 +112,35 @@ pub(crate) fn expand(project: &Project, folder: &Path) -> Result<PathBuf, Failur
 /// silently win over a wiretap's address.
 pub(crate) struct Variables {
     template: PathBuf,
-    stack: PathBuf,
+    stacks: OsString,
     handler_logs: PathBuf,
 }
 
 impl Variables {
-    /// Of the stack on `local`; logs of handlers inside earlier tests are gone.
-    pub(crate) fn new(local: &LocalAws, template: &Path) -> Result<Self, Failure> {
-        let handler_logs = local.log("handlers");
+    /// Of the stacks of `sessions`, whose tests' logs lie with the first; those of earlier tests are gone.
+    pub(crate) fn new(sessions: &[Session<'_>], template: &Path) -> Result<Self, Failure> {
+        let [first, ..] = sessions else { return Err(Failure::new("no-local-aws", "no local AWS runs".to_owned())) };
+        let stacks = std::env::join_paths(sessions.iter().map(|session| session.local.folder.join(deploy::STACK_FILE)))
+            .map_err(|error| Failure::new("folder-name", format!("the project's folder cannot be used: {error}")))?;
+        let handler_logs = first.local.log("handlers");
         if handler_logs.exists() {
             std::fs::remove_dir_all(&handler_logs).map_err(|error| Failure::io("remove", &handler_logs, &error))?;
         }
         make_folder(&handler_logs)?;
-        Ok(Self { template: template.to_path_buf(), stack: local.folder.join(deploy::STACK_FILE), handler_logs })
+        Ok(Self { template: template.to_path_buf(), stacks, handler_logs })
     }
 
     pub(crate) fn give_to(&self, command: &mut Command) {
         hide_the_persons_own(command);
-        command.env("LOAM_TEMPLATE", &self.template).env("LOAM_STACK", &self.stack);
+        command.env("LOAM_TEMPLATE", &self.template).env("LOAM_STACK", &self.stacks);
         command.env("LOAM_HANDLER_LOGS", &self.handler_logs);
     }
+}
+
+fn show_end_of_log(session: &Session<'_>) {
+    let log = session.local.log("emulator.log");
+    terminal::note(&format!("  the end of the local AWS's log, {}:", log.display()));
+    process::show_log_tail(&log);
 }
 
 struct Test<'a> {
@@ -198,14 +240,17 @@ impl Test<'_> {
         if levels.contains(&Level::Journey) {
             Venv::Schemathesis.ensure(self.project)?;
         }
-        let session = deployed(self.project, metadata, &self.folder, STACK)?;
-        let variables = Variables::new(&session.local, template)?;
+        // A few tests that somebody asked for by name are sooner done than a second deployment.
+        let sessions = if self.filter.is_some() {
+            vec![deployed(self.project, metadata, &self.folder, STACK)?]
+        } else {
+            Vec::from(deployed_twice(self.project, metadata, &self.folder, STACK)?)
+        };
+        let variables = Variables::new(&sessions, template)?;
         for level in levels.iter().copied() {
             let good = self.level(runner, level, |command| variables.give_to(command))?;
             if !good {
-                let log = session.local.log("emulator.log");
-                terminal::note(&format!("  the end of the local AWS's log, {}:", log.display()));
-                process::show_log_tail(&log);
+                sessions.iter().for_each(show_end_of_log);
             }
         }
         Ok(())

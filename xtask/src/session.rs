@@ -62,7 +62,7 @@ impl<'a> Session<'a> {
                 .map_err(|error| Failure::new("unexpected-answer", format!("stack.json cannot be read: {error}")));
         }
         deploy::deploy(self.project, &self.local, staging, keys)?;
-        let stack = deploy::furnish(self.project, &self.local, keys, joining)?;
+        let stack = deploy::furnish(self.project, &self.local, staging, keys, joining)?;
         self.running.deployed = wanted;
         self.end_found(WATCH);
         self.running.save(&self.local.folder)?;

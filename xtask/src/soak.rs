@@ -159,8 +159,8 @@ fn on_local_aws(
     Venv::Emulator.ensure(project)?;
     Venv::Schemathesis.ensure(project)?;
     let template = run_levels::expand(project, &folder)?;
-    let session = run_levels::deployed(project, &Metadata::read(project)?, &folder, STACK)?;
-    let variables = Variables::new(&session.local, &template)?;
+    let session = [run_levels::deployed(project, &Metadata::read(project)?, &folder, STACK)?];
+    let variables = Variables::new(&session, &template)?;
     for piece in pieces.iter().copied().chain([&LOGS]) {
         report.run(project, piece, options, |command| variables.give_to(command))?;
     }

@@ -73,8 +73,8 @@ impl Subject {
 
 #[cfg(test)]
 pub(crate) mod tests {
-    use loam_sealed::{DataKey, UnverifiedHeader};
-    use zeroize::Zeroizing;
+    use loam_sealed::UnverifiedHeader;
+    use loam_sealed_keys::samples::{WRAPPING_KEY, fresh};
 
     use super::*;
 
@@ -91,16 +91,7 @@ pub(crate) mod tests {
     }
 
     pub(crate) fn head(size: u64, frame_length: u32) -> Head {
-        let fresh = Fresh {
-            data_key: DataKey::new([1; 32]),
-            data_key_ciphertext: vec![9; 40],
-            kms_key: "arn:aws:kms:eu-west-1:111122223333:key/k".to_owned(),
-            wrapping_key: Zeroizing::new([2; 32]),
-            wrapping_key_ciphertext: vec![8; 40],
-            message_id: [4; 32],
-            iv: [5; 12],
-        };
-        subject().head(&attempt(), Layout::new(size, frame_length).unwrap(), &fresh).unwrap()
+        subject().head(&attempt(), Layout::new(size, frame_length).unwrap(), &fresh()).unwrap()
     }
 
     #[test]
@@ -113,8 +104,8 @@ pub(crate) mod tests {
             let data_key = header.unwrap_key(&wrapping)?;
             header.open(&data_key, &subject().context().unwrap()).map(|opener| opener.header().frame_length().get())
         };
-        assert_eq!(open(&attempt(), [2; 32]), Ok(512));
+        assert_eq!(open(&attempt(), WRAPPING_KEY), Ok(512));
         assert_eq!(open(&attempt(), [3; 32]), Err(Error::DataKeyNotAuthentic));
-        assert_eq!(open(&AttemptId::new([9; 16]), [2; 32]), Err(Error::NoMatchingDataKey));
+        assert_eq!(open(&AttemptId::new([9; 16]), WRAPPING_KEY), Err(Error::NoMatchingDataKey));
     }
 }

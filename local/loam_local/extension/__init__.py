@@ -33,6 +33,7 @@ GAPS = (
     "thing_version",
     "read_units",
     "scans",
+    "policies",
     "version_ranges",
 )
 

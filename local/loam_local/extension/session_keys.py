@@ -14,6 +14,7 @@ from typing import Any
 from loam_local.extension.replace import replace
 
 _KEYS = "loamKeys"
+_NAMES = "_loam_names_variables"
 # What has one value can stand in a policy as a variable; what has several is a condition only.
 _VARIABLE = re.compile(r"\$\{([A-Za-z0-9_.:/+=@-]+)\}")
 # In the place of a variable without a value: nobody can ask for it, as somebody could for the variable's own spelling.
@@ -67,7 +68,16 @@ def _substituted(statement: Any, keys: dict[str, Any]) -> Any:
         value = keys.get(name.lower())
         return value if isinstance(value, str) else _NOTHING
 
-    if "${" not in f"{statement.resources}{statement.not_resources}{statement.conditions}":
+    if not _names_variables(statement):
         return statement
     return dataclasses.replace(statement, resources=filled(statement.resources), conditions=filled(statement.conditions),
                                not_resources=filled(statement.not_resources))
+
+
+def _names_variables(statement: Any) -> bool:
+    """Asked with every request; a statement is the same object in all of them."""
+    known = statement.__dict__.get(_NAMES)
+    if known is None:
+        known = "${" in f"{statement.resources}{statement.not_resources}{statement.conditions}"
+        setattr(statement, _NAMES, known)
+    return known

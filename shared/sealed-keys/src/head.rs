@@ -99,18 +99,7 @@ impl Head {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn fresh() -> Fresh {
-        Fresh {
-            data_key: DataKey::new([1; 32]),
-            data_key_ciphertext: vec![9; 40],
-            kms_key: "arn:aws:kms:eu-west-1:111122223333:key/k".to_owned(),
-            wrapping_key: Zeroizing::new([2; 32]),
-            wrapping_key_ciphertext: vec![8; 40],
-            message_id: [4; 32],
-            iv: [5; 12],
-        }
-    }
+    use crate::samples::{WRAPPING_KEY, fresh};
 
     fn context() -> EncryptionContext {
         EncryptionContext::new([("what", "x")]).unwrap()
@@ -130,9 +119,9 @@ mod tests {
             let data_key = header.unwrap_key(&WrappingKey::new("ours", name, &key)?)?;
             header.open(&data_key, &context()).map(|opener| opener.header().frame_length().get())
         };
-        assert_eq!(open("one", [2; 32]), Ok(512));
+        assert_eq!(open("one", WRAPPING_KEY), Ok(512));
         assert_eq!(open("one", [3; 32]), Err(Error::DataKeyNotAuthentic));
-        assert_eq!(open("another", [2; 32]), Err(Error::NoMatchingDataKey));
+        assert_eq!(open("another", WRAPPING_KEY), Err(Error::NoMatchingDataKey));
     }
 
     #[test]

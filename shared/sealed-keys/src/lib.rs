@@ -3,6 +3,8 @@
 mod error;
 mod head;
 mod keys;
+#[cfg(any(test, feature = "samples"))]
+pub mod samples;
 
 pub use error::KeyFailure;
 pub use head::{Fresh, Head, NoHead};

@@ -27,7 +27,7 @@ impl Person {
     /// # Panics
     /// When the local AWS refuses.
     pub async fn of(stack: &Stack, name: &str, groups: &[&str]) -> Self {
-        let state = stack.staging.join("state");
+        let state = stack.folder.join("state");
         let state = state.to_str().expect("the state directory's name is UTF-8");
         let groups = groups.iter().flat_map(|group| ["--group", group]);
         let arguments: Vec<_> = ["--name", name, "--state", state].into_iter().chain(groups).collect();

@@ -36,6 +36,7 @@ pub struct Stack {
     pub(crate) python: PathBuf,
     pub(crate) sam: PathBuf,
     pub(crate) staging: PathBuf,
+    pub(crate) folder: PathBuf,
     /// Where the keys and certificates of things lie.
     pub things_folder: PathBuf,
     admin: Key,
@@ -60,22 +61,39 @@ pub struct Function {
 }
 
 impl Stack {
-    /// The stack that `LOAM_STACK` names.
+    /// The stack that `LOAM_STACK` names. Where it names several, each on a local AWS of its own, tests that run side by
+    /// side are spread over them; a test always gets the same one.
     ///
     /// # Panics
     /// Outside `cargo xtask test`, which deploys it and sets the variable.
     #[must_use]
     pub fn deployed() -> Self {
-        let path = process_environment("LOAM_STACK")
-            .expect("LOAM_STACK names no stack: run this test through `cargo xtask test --level handler`");
-        let text = std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{path} cannot be read: {error}"));
-        serde_json::from_str(&text).unwrap_or_else(|error| panic!("{path} is no stack's description: {error}"))
+        let paths = descriptions();
+        // nextest gives each test that is running a number from 0 that no other has.
+        let slot = process_environment("NEXTEST_TEST_GLOBAL_SLOT").and_then(|slot| slot.parse::<usize>().ok());
+        let path = paths.get(slot.unwrap_or_default().checked_rem(paths.len()).unwrap_or_default());
+        Self::described(path.expect("LOAM_STACK names no file"))
+    }
+
+    /// Every stack that `LOAM_STACK` names.
+    ///
+    /// # Panics
+    /// As [`Stack::deployed`].
+    #[must_use]
+    pub fn all_deployed() -> Vec<Self> {
+        descriptions().iter().map(|path| Self::described(path)).collect()
+    }
+
+    fn described(path: &Path) -> Self {
+        let shown = path.display();
+        let text = std::fs::read_to_string(path).unwrap_or_else(|error| panic!("{shown} cannot be read: {error}"));
+        serde_json::from_str(&text).unwrap_or_else(|error| panic!("{shown} is no stack's description: {error}"))
     }
 
     /// Where tests of the stack may keep what they want to show.
     #[must_use]
     pub fn folder(&self) -> &Path {
-        &self.staging
+        &self.folder
     }
 
     /// The function with this logical id.
@@ -173,4 +191,11 @@ impl Function {
     pub fn variable(&self, name: &str) -> Option<String> {
         self.environment.get(name).cloned()
     }
+}
+
+/// The files that `LOAM_STACK` names, as `PATH` names folders.
+fn descriptions() -> Vec<PathBuf> {
+    let paths = process_environment("LOAM_STACK")
+        .expect("LOAM_STACK names no stack: run this test through `cargo xtask test --level handler`");
+    std::env::split_paths(&paths).collect()
 }

@@ -159,24 +159,12 @@ fn sealer(release: &Id, head: &Head, data_key: &DataKey) -> Result<Sealer, Firmw
 
 #[cfg(test)]
 mod tests {
-    use zeroize::Zeroizing;
+    use loam_sealed_keys::samples::{WRAPPING_KEY, fresh};
 
     use super::*;
 
     fn release() -> Id {
         Id::of("release", &["r"])
-    }
-
-    fn fresh() -> Fresh {
-        Fresh {
-            data_key: DataKey::new([1; 32]),
-            data_key_ciphertext: vec![9; 40],
-            kms_key: "arn:aws:kms:eu-west-1:111122223333:key/k".to_owned(),
-            wrapping_key: Zeroizing::new([2; 32]),
-            wrapping_key_ciphertext: vec![8; 40],
-            message_id: [4; 32],
-            iv: [5; 12],
-        }
     }
 
     fn sealed(image: &[u8], chunk: usize) -> Vec<u8> {
@@ -194,7 +182,7 @@ mod tests {
         let header = head(&release(), &fresh()).unwrap().header().unwrap();
         let open = |release: &Id| {
             let (header, _) = UnverifiedHeader::parse(&header)?;
-            let data_key = header.unwrap_key(&WrappingKey::new(NAMESPACE, release.as_str(), &[2; 32])?)?;
+            let data_key = header.unwrap_key(&WrappingKey::new(NAMESPACE, release.as_str(), &WRAPPING_KEY)?)?;
             let mut opener = header.open(&data_key, &EncryptionContext::new(pairs(release))?)?;
             let (mut opened, mut left) = (vec![], body.as_slice());
             while let Some(frame) = opener.open(&mut left)? {

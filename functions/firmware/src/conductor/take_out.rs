@@ -67,10 +67,7 @@ impl Conductor {
         if row.state() == State::Installing || row.in_flight(clock.now()).is_some() {
             return Ok(false);
         }
-        if self.take_back(rollout, row).await? == TakenBack::Later {
-            return Ok(false);
-        }
-        Ok(self.apply(row, shard, &Intent::End(End::Stopped), clock.now()).await?.is_some())
+        self.unorder(rollout, shard, row, &Intent::End(End::Stopped), clock).await
     }
 
     /// Takes back the orders of who was given up in these waves; with the last of them the rollout is over.
@@ -110,10 +107,25 @@ impl Conductor {
         row: &Execution,
         clock: Clock,
     ) -> Result<bool, FirmwareFailure> {
-        if row.in_flight(clock.now()).is_some() || self.take_back(rollout, row).await? == TakenBack::Later {
+        if row.in_flight(clock.now()).is_some() {
             return Ok(false);
         }
-        Ok(self.apply(row, shard, &Intent::Withdraw, clock.now()).await?.is_some())
+        self.unorder(rollout, shard, row, &Intent::Withdraw, clock).await
+    }
+
+    /// Takes the order back, then tells the row; whether both are done.
+    async fn unorder(
+        &self,
+        rollout: &Rollout,
+        shard: u32,
+        row: &Execution,
+        intent: &Intent,
+        clock: Clock,
+    ) -> Result<bool, FirmwareFailure> {
+        if self.take_back(rollout, row).await? == TakenBack::Later {
+            return Ok(false);
+        }
+        Ok(self.apply(row, shard, intent, clock.now()).await?.is_some())
     }
 
     /// Takes an order back, by whichever way it went out.

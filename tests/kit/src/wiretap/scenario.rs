@@ -2,6 +2,7 @@
 
 use std::fmt::{Debug, Display};
 use std::future::Future;
+use std::time::Duration;
 
 use futures_util::StreamExt as _;
 
@@ -10,6 +11,10 @@ use super::{Wiretap, WiretapError};
 /// How often an event is delivered again before it counts as stuck. AWS delivers an asynchronous event three times and
 /// a queue's message as often as its redrive policy says; a handler that needs more than this is not done.
 const DELIVERIES: usize = 5;
+
+/// Between two deliveries of an event that is not done, as AWS waits: what was throttled is not asked for again at once.
+/// A second fills the bucket of AWS IoT's narrowest rate anew.
+const BETWEEN_DELIVERIES: Duration = Duration::from_secs(1);
 
 /// One event and the handler that it goes to, in a world of its own. Methods may be written as `async fn`.
 pub trait Scenario {
@@ -59,7 +64,10 @@ impl<'a, S: Scenario> Stage<'a, S> {
     pub(super) async fn finish(&self) -> Result<S::State, String> {
         self.calm().await;
         let mut last = String::new();
-        for _ in 0..DELIVERIES {
+        for delivery in 0..DELIVERIES {
+            if delivery > 0 {
+                tokio::time::sleep(BETWEEN_DELIVERIES).await;
+            }
             match Box::pin(self.scenario.deliver(&self.world)).await {
                 Ok(()) => return self.state().await,
                 Err(error) => last = error.to_string(),
