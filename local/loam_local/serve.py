@@ -11,8 +11,6 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-import uvloop
-
 from loam_local.errors import LocalError
 
 _HOST = "127.0.0.1"
@@ -35,8 +33,7 @@ def run(arguments: argparse.Namespace) -> None:
     from loam_local import extension
 
     extension.install()
-    # Of a small request, asyncio's own loop takes half the time.
-    uvloop.run(_serve(arguments))
+    asyncio.run(_serve(arguments))
     _end_functions()
     sys.stdout.flush()
     sys.stderr.flush()

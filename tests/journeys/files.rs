@@ -28,8 +28,8 @@ struct World {
 
 impl World {
     async fn new(purpose: &str) -> Self {
-        let newcomers = Newcomers::new(&json!({"enabled": true})).await;
-        let mut device = OnTheSpot::onboarded(&newcomers, purpose).await;
+        let newcomers = Box::pin(Newcomers::new(&json!({"enabled": true}))).await;
+        let mut device = Box::pin(OnTheSpot::onboarded(&newcomers, purpose)).await;
         device.power_off(&newcomers).await;
         let directory = device.made.credentials.key.with_file_name(format!("files-{}", device.thing));
         std::fs::create_dir_all(directory.join("outbox")).unwrap();
