@@ -58,8 +58,8 @@ pub(crate) fn deployed<'a>(
     begun(project, &staging, local(folder, stack, ports::free()?))
 }
 
-/// Two of them side by side, the second in a folder within the first's. One local AWS is one thread of Python: with two,
-/// tests that keep it busy take little more than half the time.
+/// Two of them side by side, the second in a folder within the first's. One local AWS is one thread of Python:
+/// tests that keep it busy leave other cores idle, and wait for it until clients lose their patience.
 fn deployed_twice<'a>(
     project: &'a Project,
     metadata: &Metadata,
