@@ -4,7 +4,7 @@ use std::fmt;
 
 use super::fault::{Fault, Rule, When};
 use super::record::{Record, distinct};
-use super::scenario::{Scenario, Stage, in_a_few, same};
+use super::scenario::{DONE_WITHOUT_THE_CALL, RUNS, Scenario, Stage, failed_before_the_call, in_a_few, same};
 
 /// On which side of a call the handler is stopped.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -102,10 +102,6 @@ pub(super) async fn fault_free<S: Scenario>(scenario: &S, upstream: &str) -> Res
     Ok((baseline, stage.state().await?))
 }
 
-/// How often a run is made until the handler is stopped in it. On a machine with too much to do, a client's time runs out
-/// and the handler fails before it comes to the call: that says nothing about the crash point, so it is tried again.
-const RUNS: usize = 3;
-
 async fn crash_until_reached<S: Scenario>(
     scenario: &S,
     upstream: &str,
@@ -120,7 +116,7 @@ async fn crash_until_reached<S: Scenario>(
             Stopped::Earlier(error) => failed = error,
         }
     }
-    Err(format!("the handler failed before the call, {RUNS} times; the last time: {failed}"))
+    Err(failed_before_the_call(&failed))
 }
 
 /// Where a run ended.
@@ -154,6 +150,6 @@ async fn crash_at<S: Scenario>(
     match ended {
         None => same(expected, &stage.finish().await?).map(|()| Stopped::There),
         Some(Err(error)) => Ok(Stopped::Earlier(error.to_string())),
-        Some(Ok(())) => Err("the handler was done without this call".to_owned()),
+        Some(Ok(())) => Err(DONE_WITHOUT_THE_CALL.to_owned()),
     }
 }

@@ -89,6 +89,18 @@ impl<'a, S: Scenario> Stage<'a, S> {
     }
 }
 
+/// How often a run is made until the handler comes to the call that it is about. On a machine with too much to do, a
+/// client's time runs out and the handler fails before: that says nothing about the call, so it is tried again.
+pub(super) const RUNS: usize = 3;
+
+/// What is wrong with a run in which a call of the fault-free run is missing.
+pub(super) const DONE_WITHOUT_THE_CALL: &str = "the handler was done without this call";
+
+/// What is wrong when no run comes to the call; `last` is the handler's error.
+pub(super) fn failed_before_the_call(last: &str) -> String {
+    format!("the handler failed before the call, {RUNS} times; the last time: {last}")
+}
+
 /// Runs side by side: mostly they wait, for an SDK's back-off or a held call. Each has a world of its own.
 const AT_ONCE: usize = 6;
 

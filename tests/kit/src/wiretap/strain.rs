@@ -7,7 +7,7 @@ use super::batch::unprocessed;
 use super::crash::fault_free;
 use super::fault::{Fault, Rule, When};
 use super::record::{Record, distinct};
-use super::scenario::{Scenario, Stage, in_a_few, same};
+use super::scenario::{DONE_WITHOUT_THE_CALL, RUNS, Scenario, Stage, failed_before_the_call, in_a_few, same};
 
 /// How many attempts are refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -117,8 +117,8 @@ pub async fn strain_everywhere<S: Scenario>(
     let jobs = calls.iter().enumerate().filter(|(_, record)| refused(record));
     let jobs = jobs.flat_map(|(index, record)| attempts.map(|attempts| (index, record, attempts)));
     let runs = jobs.map(async |(index, record, attempts)| {
-        let rule = rule(&calls, index, attempts, strain);
-        let came = run(scenario, upstream, rule, bound, &expected).await;
+        let rule = || rule(&calls, index, attempts, strain);
+        let came = run_until_reached(scenario, upstream, rule, bound, &expected).await;
         came.map_err(|problem| StrainFailure { index, call: record.call.to_string(), attempts, problem })
     });
     for came in in_a_few(runs).await {
@@ -162,13 +162,31 @@ struct Run {
     succeeded: bool,
 }
 
+async fn run_until_reached<S: Scenario>(
+    scenario: &S,
+    upstream: &str,
+    rule: impl Fn() -> Rule,
+    bound: Duration,
+    expected: &S::State,
+) -> Result<Run, String> {
+    let mut failed = String::new();
+    for _ in 0..RUNS {
+        match run(scenario, upstream, rule(), bound, expected).await? {
+            Ok(run) => return Ok(run),
+            Err(error) => failed = error,
+        }
+    }
+    Err(failed_before_the_call(&failed))
+}
+
+/// The inner error is that of a handler that failed by itself, before the call.
 async fn run<S: Scenario>(
     scenario: &S,
     upstream: &str,
     rule: Rule,
     bound: Duration,
     expected: &S::State,
-) -> Result<Run, String> {
+) -> Result<Result<Run, String>, String> {
     let stage = Stage::set(scenario, upstream).await?;
     stage.wiretap.rule(rule);
     let start = Instant::now();
@@ -178,11 +196,14 @@ async fn run<S: Scenario>(
         return Err(format!("took longer than {:.1} s", bound.as_secs_f64()));
     };
     if stage.wiretap.records().iter().all(|record| record.outcome.fault.is_none()) {
-        return Err("the call was not reached in this run".to_owned());
+        return match delivered {
+            Ok(()) => Err(DONE_WITHOUT_THE_CALL.to_owned()),
+            Err(error) => Ok(Err(error.to_string())),
+        };
     }
     let succeeded = delivered.is_ok();
     let state = if succeeded { stage.state().await? } else { stage.finish().await? };
     let verdict = same(expected, &state);
     verdict.map_err(|problem| if succeeded { format!("a wrong success: {problem}") } else { problem })?;
-    Ok(Run { took, succeeded })
+    Ok(Ok(Run { took, succeeded }))
 }
