@@ -243,6 +243,25 @@ fn the_dashboard_shows_only_counts_that_a_function_makes() {
 }
 
 #[test]
+fn the_dashboard_shows_failures_of_every_function_and_requests_of_every_api() {
+    let of = |name: &str| -> BTreeSet<String> {
+        shown()
+            .into_iter()
+            .filter(|metric| metric.get(1).is_some_and(|shown| shown == name))
+            .filter_map(|mut metric| metric.pop())
+            .collect()
+    };
+    let sources = sources("functions");
+    let all: BTreeSet<String> =
+        sources.split("Edge::start(\"").skip(1).filter_map(|rest| rest.split('"').next()).map(str::to_owned).collect();
+    assert_eq!(all.len(), ids("AWS::Lambda::Function").len(), "{all:?}");
+    assert_eq!(of("Failures"), all);
+    let mut apis: BTreeSet<_> = all.into_iter().filter(|function| function.ends_with("-api")).collect();
+    apis.insert("sync-invoke".to_owned());
+    assert_eq!(of("Requests"), apis);
+}
+
+#[test]
 fn the_dashboard_shows_every_count_that_a_function_makes() {
     let shown: BTreeSet<_> = shown().into_iter().filter_map(|metric| metric.into_iter().nth(1)).collect();
     let all = sources("functions") + &sources("shared");

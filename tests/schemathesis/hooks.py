@@ -17,7 +17,12 @@ _turns = {"count": 0}
 
 @schemathesis.hook
 def before_call(context: Any, case: Any, kwargs: Any) -> None:
-    """Name a thing that exists and leave out a cursor that nobody gave, unless what is sent is meant to be wrong."""
+    """Name a thing that exists and leave out a cursor that nobody gave, unless what is sent is meant to be wrong.
+
+    The rules of all things stay: other tests live by them.
+    """
+    if (case.path_parameters or {}).get("scope") == "default" and case.method.upper() != "GET":
+        case.path_parameters["scope"] = f"thing:{_THING}"
     if case.meta.generation.mode != GenerationMode.POSITIVE:
         return
     _turns["count"] += 1

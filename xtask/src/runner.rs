@@ -37,6 +37,8 @@ impl<'a> Runner<'a> {
             command.args(level.cargo_test_arguments(self.metadata)?);
             command.arg("--").args(self.filter);
         }
+        // A test says where and why it failed; the runtime's frames below would hide it.
+        command.env("RUST_BACKTRACE", "0");
         Some(command)
     }
 

@@ -7,8 +7,13 @@ use crate::state::{State, StateError};
 use loam_domain::ThingName;
 use loam_sealed::{DataKey, Opener};
 use serde_json::{Value, json};
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
+
+/// A grant whose URLs are over sooner than this after the last such one, in milliseconds, is not asked for again at once: URLs
+/// live longer, so something lasting is wrong.
+const AGAIN_MILLIS: i64 = 60_000;
 
 /// A device's directory of files, and what it knows of its transfers. Says what is to be told; who has a connection tells it.
 ///
@@ -23,6 +28,8 @@ pub struct Desk {
     outbox: PathBuf,
     copies: PathBuf,
     offers: Vec<String>,
+    /// When another grant was last asked for at once, by transfer.
+    again_at: BTreeMap<String, i64>,
 }
 
 /// What is to be told on `loam/{thing}/files/{kind}`.
@@ -84,7 +91,17 @@ impl Desk {
                 let _ = fs::remove_file(copy.path());
             }
         }
-        Ok(Self { thing: thing.clone(), http, kms: None, memory, inbox, outbox, copies, offers })
+        Ok(Self {
+            thing: thing.clone(),
+            http,
+            kms: None,
+            memory,
+            inbox,
+            outbox,
+            copies,
+            offers,
+            again_at: BTreeMap::new(),
+        })
     }
 
     /// The same desk with a way to KMS, for grants that bring no key. What it offers by itself it offers without one, too.
@@ -193,7 +210,7 @@ impl Desk {
                 let (size, sha256) = (grant.file.size, &grant.file.sha256);
                 self.finish(grant, json!({"size": size, "sha256": sha256}))
             }
-            Err(Stop::Again) => Ok(Heard::say(self.once_more(grant, 1))),
+            Err(Stop::Again) => Ok(self.again(grant, now)),
             Err(Stop::Later(why)) => {
                 tracing::warn!(
                     thing.name = self.thing.as_str(),
@@ -257,6 +274,20 @@ impl Desk {
         Ok(Ok(if is_all { None } else { Some(self.once_more(grant, last + 1)) }))
     }
 
+    /// The grant's URLs are over: asks for others, at once if that may help.
+    fn again(&mut self, grant: &Grant, now: i64) -> Heard {
+        let before = self.again_at.insert(grant.transfer_id.clone(), now);
+        if before.is_some_and(|before| now - before < AGAIN_MILLIS) {
+            tracing::warn!(
+                thing.name = self.thing.as_str(),
+                transfer.id = grant.transfer_id,
+                "the server takes no URL of a fresh grant"
+            );
+            return Heard::later();
+        }
+        Heard::say(self.once_more(grant, 1))
+    }
+
     /// Asks for the same once more.
     fn once_more(&self, grant: &Grant, from: u32) -> Word {
         let upload = self.memory.upload(&grant.transfer_id);
@@ -270,11 +301,13 @@ impl Desk {
         if let (Some(word), Value::Object(what)) = (word.as_object_mut(), what) {
             word.extend(what);
         }
+        self.again_at.remove(&grant.transfer_id);
         self.memory.finish(&grant.attempt, word.clone())?;
         Ok(Heard::say(Word::complete(word)))
     }
 
     fn forget(&mut self, transfer: &str) -> Result<(), StateError> {
+        self.again_at.remove(transfer);
         inbox::forget(&self.inbox, transfer);
         if let Some(unneeded) = self.memory.forget(transfer)? {
             let _ = fs::remove_file(self.copies.join(unneeded));

@@ -48,6 +48,22 @@ async fn an_expired_grant_is_left_alone_and_asked_for_later() {
 }
 
 #[tokio::test]
+async fn urls_that_a_server_takes_never_are_asked_for_at_once_only_once_a_minute() {
+    let place = Place::new("desk-again");
+    let store = Store::with(vec![], &[Act::Answer(403); 4]).await;
+    let grant = Grant { body: Some(store.url.clone()), ends_at: 9_000_000, ..grant_of(b"hello", 512, 1_024) };
+    let grant = Grant { expires_at: 9_000_000, ..grant };
+    let mut desk = desk(&place, &[]);
+    let mut asked = vec![];
+    for now in [1, 2, 60_002, 120_001] {
+        let heard = desk.hear(granted(&grant), now).await.unwrap();
+        asked.push((heard.words.len(), heard.ask_later));
+    }
+    assert_eq!(asked, [(1, false), (0, true), (1, false), (0, true)]);
+    assert_eq!(store.seen().len(), 4);
+}
+
+#[tokio::test]
 async fn what_is_refused_is_told_with_its_reason_and_never_taken_again() {
     let place = Place::new("desk-refused");
     let mut grant = grant_of(b"hello", 512, 1_024);

@@ -59,9 +59,10 @@ pub async fn download(
 
 async fn fetch(http: &Http, thing: &ThingName, grant: &Grant, opener: Opener, path: &Path) -> Result<Read, Stop> {
     let url = grant.body.as_deref().ok_or(NoFile::BadGrant("it is for a download and has no URL"))?;
-    let (path, most) = (path.to_owned(), grant.file.size);
+    let (begun, most) = (path.to_owned(), grant.file.size);
     // What an earlier run left is read once more for its digest.
-    let mut unsealing = aside(move || Unsealing::begin(opener, &path, most)).await?;
+    let mut unsealing = aside(move || Unsealing::begin(opener, &begun, most)).await?;
+    let goes_on = unsealing.offset() > 0;
     let mut cuts = 0;
     loop {
         let from = unsealing.offset();
@@ -85,8 +86,14 @@ async fn fetch(http: &Http, thing: &ThingName, grant: &Grant, opener: Opener, pa
         tokio::time::sleep(wait_after(cuts)).await;
     }
     let read = unsealing.finish()?;
-    read.check(grant.file.size, &grant.file.sha256)?;
-    Ok(read)
+    match read.check(grant.file.size, &grant.file.sha256) {
+        // What an earlier run left is what a power cut made of it: once more, from the beginning.
+        Err(NoFile::Digest) if goes_on => {
+            fs::remove_file(path).map_err(NoFile::Disk)?;
+            Err(Stop::Again)
+        }
+        checked => Ok(checked.map(|()| read)?),
+    }
 }
 
 /// Reads and writes of a whole file take their time: meanwhile the connection is kept alive.

@@ -93,3 +93,18 @@ async fn a_line_that_breaks_without_a_byte_is_given_up_for_now() {
     assert!(matches!(world.download().await, Err(Stop::Later(_))));
     assert_eq!(world.store.seen().len(), 5);
 }
+
+#[tokio::test]
+async fn what_a_power_cut_made_of_an_unfinished_file_is_fetched_once_more_from_the_beginning() {
+    let world = World::new("down-spoilt", &[Act::CutAfter(700), Act::Answer(403)], |_| {}).await;
+    assert!(matches!(world.download().await, Err(Stop::Again)));
+    let part = world.place.0.join(&world.names()[0]);
+    let mut left = fs::read(&part).unwrap();
+    left[..512].fill(0);
+    fs::write(&part, left).unwrap();
+    assert!(matches!(world.download().await, Err(Stop::Again)), "only what an earlier run left can be wrong");
+    let (path, _) = world.download().await.unwrap();
+    assert!(fs::read(path).unwrap() == world.file);
+    let asked: Vec<_> = world.store.seen().iter().map(|seen| seen.from.unwrap()).collect();
+    assert_eq!(asked, [0, 700, 544, 0]);
+}

@@ -8,7 +8,8 @@ use sha2::{Digest as _, Sha256};
 
 use crate::order::Sha256Hex;
 
-/// A digest under way, as a row keeps it between two parts: as good as the digest of what was read, and no more secret.
+/// A digest under way, as a row keeps it: between two parts the state, which holds no byte of the file, as parts are whole blocks
+/// of SHA-256; after the last part the digest itself. A state would hold the file's last bytes as they are.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Kept(String);
@@ -17,6 +18,16 @@ pub struct Kept(String);
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("the digest that was kept with the last part is none: the row was not written by this function")]
 pub struct NoDigest;
+
+impl Kept {
+    /// The digest of the whole file, once its last part was read.
+    ///
+    /// # Errors
+    /// [`NoDigest`], before.
+    pub fn whole(&self) -> Result<Sha256Hex, NoDigest> {
+        Sha256Hex::parse(&self.0).map_err(|_| NoDigest)
+    }
+}
 
 /// The digest of a file up to some byte.
 #[derive(Debug, Clone, Default)]
@@ -41,8 +52,8 @@ impl FileDigest {
 
     /// What to keep after a part.
     #[must_use]
-    pub fn keep(&self) -> Kept {
-        Kept(STANDARD.encode(self.0.serialize()))
+    pub fn keep(self, is_last: bool) -> Kept {
+        Kept(if is_last { self.finish().as_str().to_owned() } else { STANDARD.encode(self.0.serialize()) })
     }
 
     /// The digest of all that was read.
@@ -71,13 +82,27 @@ mod tests {
         }
     }
 
+    #[test]
+    fn what_is_kept_holds_no_byte_of_the_file() {
+        let secret = b"the password of the wireless network";
+        let mut block = FileDigest::default();
+        block.update(&[7; 64]);
+        let between = STANDARD.decode(block.clone().keep(false).0).unwrap();
+        assert!(!between.windows(4).any(|window| window == [7; 4]), "{between:?}");
+        block.update(secret);
+        let whole = block.clone().finish();
+        let kept = block.keep(true);
+        assert_eq!((kept.0.as_str(), kept.whole().unwrap()), (whole.as_str(), whole.clone()));
+        assert!(FileDigest::default().keep(false).whole().is_err());
+    }
+
     proptest! {
         #[test]
         fn a_digest_that_was_kept_and_taken_up_is_that_of_one_pass(bytes: Vec<u8>, cut: prop::sample::Index) {
             let (first, second) = bytes.split_at(cut.index(bytes.len() + 1));
             let mut digest = FileDigest::default();
             digest.update(first);
-            let mut digest = FileDigest::go_on(Some(&digest.keep())).unwrap();
+            let mut digest = FileDigest::go_on(Some(&digest.keep(false))).unwrap();
             digest.update(second);
             let whole: [u8; 32] = Sha256::digest(&bytes).into();
             prop_assert_eq!(digest.finish(), Sha256Hex::of(whole));

@@ -11,9 +11,6 @@ use crate::plan::Layout;
 use crate::transfer::{Intent, Transfer};
 use crate::{FileFailure, Handler, Share};
 
-/// How many transfers a device that asks what waits is told of: more than it can have.
-const MOST_WAITING: i32 = 50;
-
 /// A file that a device has.
 struct Offered {
     unasked: bool,
@@ -44,15 +41,18 @@ impl Handler {
             }
             Word::Refuse { transfer, attempt, code } => {
                 let Some(known) = self.known(thing, &transfer, &attempt, now).await? else { return Ok(()) };
-                self.note(&known, &Intent::Refuse { reason: code }, now).await
+                self.note(&known, &Intent::Refuse { attempt, reason: code }, now).await
             }
         }
     }
 
     async fn waiting(&self, thing: &ThingName, epoch: u64, now: Timestamp) -> Result<(), FileFailure> {
-        let (all, _) = self.worker.store.list(thing, None, MOST_WAITING).await?;
-        for transfer in all.iter().rev().filter(|transfer| transfer.epoch == epoch) {
-            self.announce(transfer, now).await?;
+        // Ids begin with their time: the oldest comes first.
+        for (id, _) in self.worker.store.slots(thing).await?.active.iter().filter(|(_, until)| **until > now) {
+            let transfer = self.worker.store.get(thing, id).await?;
+            if let Some(transfer) = transfer.filter(|transfer| transfer.epoch == epoch) {
+                self.announce(&transfer, now).await?;
+            }
         }
         Ok(())
     }

@@ -245,6 +245,13 @@ impl World {
     }
 
     /// The receiver reads what it was granted.
+    /// The device gives up the attempt that it knows.
+    fn refuse(&mut self, now: i64) {
+        if let Some(attempt) = self.row.attempt.as_ref().map(|attempt| attempt.id.clone()) {
+            self.apply(&Intent::Refuse { attempt, reason: "x".to_owned() }, now);
+        }
+    }
+
     fn receive(&mut self, now: i64) {
         if self.row.state(at(now)) != State::Ready {
             return;
@@ -271,7 +278,7 @@ fn failed(attempt: &Attempt, reason: &str) -> Intent {
 fn done(read: &Transfer, attempt: &Attempt, part: u32, content: u8) -> Intent {
     let mut digest = FileDigest::go_on(read.progress.digest.as_ref()).unwrap();
     take(&mut digest, content, part);
-    Intent::Done { attempt: attempt.id.clone(), part, digest: digest.keep() }
+    Intent::Done { attempt: attempt.id.clone(), part, digest: digest.keep(part == PARTS) }
 }
 
 /// A history of up to 90 steps: up to four workers, a sender, a receiver, people, and time.
@@ -289,7 +296,7 @@ fn live(seed: u64) -> World {
             16 => world.apply(&Intent::Cancel, now),
             17 => world.apply(&Intent::Close { reason: "unpaired" }, now),
             18 if !world.sources.is_empty() && chance.random_bool(0.2) => world.sources.clear(),
-            19 => world.apply(&Intent::Refuse { reason: "x".to_owned() }, now),
+            19 => world.refuse(now),
             20..35 if workers.len() < 4 => workers.push(Worker::Reads),
             _ if !workers.is_empty() => {
                 let worker = workers.swap_remove(chance.random_range(0..workers.len()));

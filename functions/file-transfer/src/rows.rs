@@ -35,7 +35,7 @@ fn a_transfer_of_every_kind_is_read_as_it_was_written() {
     let attempt = json!({"id": "0123456789abcdef0123456789abcdef", "upload": "u", "sha256": null,
         "layout": {"size": 3, "frameLength": 65_536}});
     assert_eq!(state(json!({})), "awaiting-source");
-    let kept_digest = FileDigest::default().keep();
+    let kept_digest = FileDigest::default().keep(true);
     let progress = json!({"parts": 1, "digest": kept_digest});
     assert_eq!(
         state(json!({"source": {"version": "v", "at": 2}, "attempt": attempt, "progress": progress})),

@@ -162,7 +162,7 @@ impl Worker {
         if !self.objects.put_part(&transfer.id, &attempt.id, &attempt.upload, part.number, sealed).await? {
             return self.assembled_before(transfer, attempt).await;
         }
-        Ok(Intent::Done { attempt: attempt.id, part: part.number, digest: digest.keep() })
+        Ok(Intent::Done { attempt: attempt.id, part: part.number, digest: digest.keep(part.is_last) })
     }
 
     async fn assemble(&self, transfer: &Transfer, attempt: Attempt) -> Result<Intent, FileFailure> {
@@ -206,7 +206,9 @@ impl Worker {
         }
         let Some(opened) = opened else { return Err(FileFailure::Format) };
         match read(&pieces(transfer, opened)?, part, digest(transfer)?, body).await? {
-            Some(digest) => Ok(Intent::Done { attempt: attempt.id, part: part.number, digest: digest.keep() }),
+            Some(digest) => {
+                Ok(Intent::Done { attempt: attempt.id, part: part.number, digest: digest.keep(part.is_last) })
+            }
             None => Ok(fail(attempt, "not-authentic")),
         }
     }

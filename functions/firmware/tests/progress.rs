@@ -165,7 +165,12 @@ async fn a_thing_that_describes_itself_may_come_to_be_a_target() {
     assert_eq!(fleet.conductor_queue.texts().await, [""; 0], "there is nothing that it could join");
     fleet.ordered("2.1.0", &one_wave(), &json!({})).await;
     fleet.hand_progress(event("thing.described", thing.as_str())).await;
-    assert!(fleet.conductor_queue.texts().await.contains(&json!({"join": thing}).to_string()));
+    let join = json!({"join": thing}).to_string();
+    assert!(!fleet.conductor_queue.texts().await.contains(&join), "nobody may join it");
+    let until = loam_kit::now().plus_millis(3_600_000);
+    fleet.ordered("2.2.0", &one_wave(), &json!({"joinUntil": until})).await;
+    fleet.hand_progress(event("thing.described", thing.as_str())).await;
+    assert!(fleet.conductor_queue.texts().await.contains(&join));
     fleet.hand_progress(event("thing.unpaired", thing.as_str())).await;
     assert_eq!(fleet.dead_letters.texts().await, [""; 0]);
 }

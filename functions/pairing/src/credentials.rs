@@ -100,8 +100,8 @@ struct LiveAccess {
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 struct Topics {
-    /// All that is told: `.../things/{thing}/state`, `presence`, `alerts`, `commands`, `members`, and answers to what the
-    /// app publishes.
+    /// All that is told: `.../things/{thing}/state`, `presence`, `alerts`, `commands`, `files`, `members`, and answers to
+    /// what the app publishes.
     subscribe: String,
     /// Desired state, as JSON: what `PATCH /v1/things/{thing}/state` takes, and a `requestId`.
     desired: String,

@@ -92,7 +92,8 @@ struct Query {
     request: String,
     /// Name of the thing.
     target: String,
-    /// Seconds to wait; what is no whole number from 1 to 60 counts as 10. The gateway bounds the wait at 28.
+    /// Seconds to wait; what is no whole number from 1 to 60 counts as 10. A call ends at 28, before the
+    /// gateway's 30.
     timeout: String,
 }
 

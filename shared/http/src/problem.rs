@@ -38,7 +38,7 @@ struct Document<'a> {
     status: u16,
     /// What is wrong, what was expected, what to do.
     detail: &'a str,
-    /// The stable word for programs, in kebab-case.
+    /// The stable word for programs, in kebab-case; of calls of devices in snake_case.
     code: &'a str,
     /// Each single mistake, where the request has some.
     #[serde(skip_serializing_if = "<[Mistake]>::is_empty")]

@@ -3,6 +3,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use aws_config::retry::RetryConfig;
+use aws_config::timeout::TimeoutConfig;
 use aws_config::{Region, SdkConfig};
 use aws_sdk_sqs::config::{Credentials, SharedCredentialsProvider};
 use loam_runtime::process_environment;
@@ -57,6 +58,8 @@ pub struct Function {
     pub name: String,
     /// Its environment variables, with the stack's real names.
     pub environment: BTreeMap<String, String>,
+    /// How long Lambda lets it run, in seconds.
+    timeout: u32,
     credentials: Key,
 }
 
@@ -171,12 +174,28 @@ impl Stack {
         let sdk = loam_runtime::sdk_config().await.into_builder().http_client(http);
         let sdk = sdk.endpoint_url(endpoint).region(Region::new(self.region.clone()));
         let retries = RetryConfig::standard().with_initial_backoff(self.back_off(endpoint));
-        let sdk = sdk.retry_config(retries);
+        let sdk = sdk.retry_config(retries).timeout_config(patience());
         sdk.credentials_provider(SharedCredentialsProvider::new(credentials)).build()
     }
 }
 
+/// Longer than the product waits: on a machine with too much to do, the local AWS may take seconds for an answer, and a
+/// call that is made twice for it (a table created, a counter raised) says nothing about the product.
+fn patience() -> TimeoutConfig {
+    TimeoutConfig::builder()
+        .connect_timeout(Duration::from_secs(10))
+        .operation_attempt_timeout(Duration::from_secs(20))
+        .operation_timeout(Duration::from_secs(60))
+        .build()
+}
+
 impl Function {
+    /// How long a delivery to it may take: half a second of its time is left for telling Lambda.
+    #[must_use]
+    pub fn bound(&self) -> Duration {
+        Duration::from_secs(self.timeout.into()).saturating_sub(Duration::from_millis(500))
+    }
+
     /// The key of its role, as Lambda hands it to the function's process.
     pub(crate) fn key_variables(&self) -> Vec<(&'static str, &str)> {
         let Key { access_key_id, secret_access_key, session_token } = &self.credentials;

@@ -84,6 +84,7 @@ impl Api {
         if transfer.order.direction == Direction::Upload {
             self.queue.work(&transfer.thing, &transfer.id).await?;
         }
-        Ok((StatusCode::CREATED, Json(self.answer(&transfer, call.now).await?)))
+        // No key: this answer is kept for its repeats.
+        Ok((StatusCode::CREATED, Json(self.without_key(&transfer, call.now).await?)))
     }
 }

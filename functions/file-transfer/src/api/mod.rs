@@ -59,15 +59,20 @@ impl Api {
 
     /// What a person may have of a transfer now.
     async fn answer(&self, transfer: &Transfer, now: Timestamp) -> Result<Answer, Problem> {
-        let mut answer = Answer { transfer: View::of(transfer, now), source: None, grant: None };
-        match share(transfer, Who::Person, transfer.epoch, now) {
-            Ok(Share::Source) => answer.source = self.source(transfer, now).await?,
-            Ok(Share::File(attempt, sha256)) => {
-                answer.grant = self.worker.grant_file(transfer, attempt, sha256, Who::Person, now).await?;
-            }
-            Ok(Share::Parts(_)) | Err(_) => {}
+        let mut answer = self.without_key(transfer, now).await?;
+        if let Ok(Share::File(attempt, sha256)) = share(transfer, Who::Person, transfer.epoch, now) {
+            answer.grant = self.worker.grant_file(transfer, attempt, sha256, Who::Person, now).await?;
         }
         Ok(answer)
+    }
+
+    /// The same but for what opens the file.
+    async fn without_key(&self, transfer: &Transfer, now: Timestamp) -> Result<Answer, Problem> {
+        let source = match share(transfer, Who::Person, transfer.epoch, now) {
+            Ok(Share::Source) => self.source(transfer, now).await?,
+            Ok(Share::File(..) | Share::Parts(_)) | Err(_) => None,
+        };
+        Ok(Answer { transfer: View::of(transfer, now), source, grant: None })
     }
 
     async fn source(&self, transfer: &Transfer, now: Timestamp) -> Result<Option<SourceUrl>, Problem> {

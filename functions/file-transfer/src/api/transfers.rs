@@ -32,7 +32,7 @@ pub(super) struct Read {
     size: Option<u64>,
 }
 
-/// The transfers of a thing in its owner's present time, newest first, with those that ended in the last 30 days.
+/// The transfers of a thing in its owner's present time, newest first, each until 30 days after its `endsAt`.
 #[utoipa::path(get, path = "/v1/things/{thing}/files", tag = "files", params(loam_http::ThingPath, PageParams),
     responses((status = 200, description = "The transfers.", body = Page<View>), Problem))]
 pub(super) async fn list(

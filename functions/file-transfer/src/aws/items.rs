@@ -58,7 +58,9 @@ pub(crate) fn transfer_item(transfer: &Transfer) -> Result<Item, FileFailure> {
     item.insert("expireAt".to_owned(), number(kept_until(transfer)));
     if transfer.erased_at.is_none() {
         item.insert("open".to_owned(), text(shard_of(&transfer.id)));
-        item.insert("endsAt".to_owned(), number(transfer.expires_at.as_millis()));
+        // The sweep finds what ended early, too: whoever ended it may have died before it asked for the erasure.
+        let ended_at = transfer.end.as_ref().map_or(transfer.expires_at, |end| end.at.min(transfer.expires_at));
+        item.insert("endsAt".to_owned(), number(ended_at.as_millis()));
     }
     Ok(item)
 }
@@ -130,6 +132,7 @@ mod tests {
     use super::*;
     use crate::order::Direction;
     use crate::transfer::tests::{at, transfer};
+    use crate::transfer::{End, How};
 
     #[test]
     fn a_transfer_comes_back_from_its_item_and_leaves_the_index_when_it_is_erased() {
@@ -138,6 +141,8 @@ mod tests {
         assert_eq!(transfer_of(&item).unwrap(), one);
         assert_eq!(of_index(&item).unwrap(), (one.thing.clone(), one.id.clone()));
         assert!(item.contains_key("open") && item.contains_key("endsAt"));
+        let end = Some(End { how: How::Cancelled, at: at(2), reason: None });
+        assert_eq!(transfer_item(&Transfer { end, ..one.clone() }).unwrap().get("endsAt"), Some(&time(at(2))));
         let erased = Transfer { erased_at: Some(at(1)), ..one };
         assert!(!transfer_item(&erased).unwrap().contains_key("open"));
     }

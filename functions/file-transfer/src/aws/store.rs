@@ -68,7 +68,8 @@ impl Store {
         self.item(items::pointer_key(id)).await?.as_ref().map(items::thing_of).transpose()
     }
 
-    async fn slots(&self, thing: &ThingName) -> Result<Slots, FileFailure> {
+    /// What of this thing's is not over.
+    pub(crate) async fn slots(&self, thing: &ThingName) -> Result<Slots, FileFailure> {
         let item = self.item(items::key(thing.as_str(), items::SLOTS)).await?;
         item.as_ref().map_or_else(|| Ok(Slots::default()), items::slots_of)
     }

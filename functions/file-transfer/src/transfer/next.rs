@@ -1,7 +1,7 @@
 use loam_domain::Timestamp;
 
 use super::{Attempt, End, How, Progress, Ready, Source, State, Transfer};
-use crate::digest::{FileDigest, Kept};
+use crate::digest::Kept;
 use crate::ids::AttemptId;
 use crate::order::{Direction, Sha256Hex};
 use crate::plan::Plan;
@@ -64,8 +64,10 @@ pub enum Intent {
         /// How many bytes it got.
         bytes: Option<u64>,
     },
-    /// The receiver will not have it.
+    /// The device gives up: what it was to receive, or to send.
     Refuse {
+        /// Of which attempt.
+        attempt: AttemptId,
         /// Why: its own code.
         reason: String,
     },
@@ -227,10 +229,7 @@ fn alive(before: &Transfer, intent: &Intent, now: Timestamp) -> Result<Transfer,
             Ok(ended(before, How::Failed, Some(reason.clone()), now))
         }
         Intent::Receive { sha256, bytes } => receive(before, sha256.as_ref(), *bytes, now),
-        Intent::Refuse { reason } if before.ready.is_some() => {
-            Ok(ended(before, How::Failed, Some(reason.clone()), now))
-        }
-        Intent::Refuse { .. } => Err(Why::NotReady),
+        Intent::Refuse { attempt, reason } => refuse(before, attempt, reason, now),
         Intent::Cancel => Ok(ended(before, How::Cancelled, None, now)),
         Intent::Close { reason } => Ok(ended(before, How::Cancelled, Some((*reason).to_owned()), now)),
         Intent::Expire | Intent::Erased => Err(Why::NotOver),
@@ -333,12 +332,22 @@ fn finish(before: &Transfer, attempt: &AttemptId, now: Timestamp) -> Result<Tran
     if before.body.is_none() || !all_parts(before, attempt) {
         return Err(Why::OutOfOrder);
     }
-    let Ok(digest) = FileDigest::go_on(before.progress.digest.as_ref()) else { return Err(Why::OutOfOrder) };
-    let sha256 = digest.finish();
+    let Some(Ok(sha256)) = before.progress.digest.as_ref().map(Kept::whole) else { return Err(Why::OutOfOrder) };
     if attempt.sha256.as_ref().is_some_and(|expected| *expected != sha256) {
         return Ok(ended(before, How::Failed, Some("digest-differs".to_owned()), now));
     }
     Ok(Transfer { ready: Some(Ready { sha256, at: now }), ..before.clone() })
+}
+
+/// A device gives up what is ready for it, or an upload of which it has not said that all is there: what came whole is the
+/// receiver's.
+fn refuse(before: &Transfer, attempt: &AttemptId, reason: &str, now: Timestamp) -> Result<Transfer, Why> {
+    current(before, attempt)?;
+    match before.order.direction {
+        Direction::Download if before.ready.is_none() => Err(Why::NotReady),
+        Direction::Upload if before.uploaded_at.is_some() => Err(Why::OutOfOrder),
+        Direction::Download | Direction::Upload => Ok(ended(before, How::Failed, Some(reason.to_owned()), now)),
+    }
 }
 
 fn receive(before: &Transfer, sha256: Option<&Sha256Hex>, bytes: Option<u64>, now: Timestamp) -> Result<Transfer, Why> {

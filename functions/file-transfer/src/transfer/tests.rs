@@ -51,7 +51,11 @@ fn begin(number: u8, size: u64, sha256: Option<Sha256Hex>, replaces: Option<u8>)
 }
 
 fn done(number: u8, part: u32, bytes: &[u8]) -> Intent {
-    Intent::Done { attempt: id(number), part, digest: digest_of(bytes).keep() }
+    Intent::Done { attempt: id(number), part, digest: digest_of(bytes).keep(true) }
+}
+
+fn refuse(number: u8) -> Intent {
+    Intent::Refuse { attempt: id(number), reason: "x".to_owned() }
 }
 
 fn assembled(number: u8) -> Intent {
@@ -99,6 +103,21 @@ fn an_upload_is_assembled_before_it_is_verified() {
     assert!(matches!(work(&whole, at(10)), Work::Verify(_, part) if part.number == 1));
     let ready = then(&then(&whole, done(1, 1, b"abc")), Intent::Finish { attempt: id(1) });
     assert_eq!(ready.state(at(10)), State::Ready);
+}
+
+#[test]
+fn a_device_gives_up_an_upload_until_it_has_said_that_all_is_there() {
+    let sha256 = || Some(digest_of(b"abc").finish());
+    let created = transfer(Direction::Upload, 9);
+    assert_eq!(refused(&created, &refuse(1)), Why::OtherAttempt);
+    let begun = then(&created, begin(1, 3, sha256(), None));
+    let given_up = then(&begun, refuse(1));
+    assert_eq!((given_up.state(at(10)), work(&given_up, at(10))), (State::Over(How::Failed), Work::Erase));
+    let all_there = then(&begun, Intent::Uploaded { attempt: id(1) });
+    let ready = then(&then(&then(&all_there, assembled(1)), done(1, 1, b"abc")), Intent::Finish { attempt: id(1) });
+    for late in [all_there, ready] {
+        assert_eq!(refused(&late, &refuse(1)), Why::OutOfOrder);
+    }
 }
 
 #[test]
@@ -160,7 +179,9 @@ fn what_was_sealed_must_be_what_was_ordered_and_what_arrived_what_was_sealed() {
         assert_eq!(then(&ready(), receive).state(at(10)), State::Over(How::Failed));
     }
     assert_eq!(refused(&pinned, &Intent::Receive { sha256: None, bytes: None }), Why::NotReady);
-    assert_eq!(refused(&pinned, &Intent::Refuse { reason: "x".to_owned() }), Why::NotReady);
+    assert_eq!(refused(&then(&pinned, begin(1, 3, None, None)), &refuse(1)), Why::NotReady);
+    assert_eq!(refused(&ready(), &refuse(2)), Why::OtherAttempt);
+    assert_eq!(then(&ready(), refuse(1)).end.unwrap().reason.as_deref(), Some("x"));
 }
 
 #[test]

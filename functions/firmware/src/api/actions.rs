@@ -10,7 +10,7 @@ use super::Api;
 use super::answers::RolloutView;
 use super::order::{IdPath, Order, Seen};
 use super::told;
-use crate::aws::table::Written;
+use crate::aws::table::{Written, wait_after};
 use crate::queue::Work;
 use crate::rollout::{Action, Refusal, act};
 use crate::way_back::{Ended, NoWay, Ways};
@@ -123,15 +123,19 @@ fn no_way(ways: &Ways) -> Problem {
 }
 
 impl Api {
+    /// Who says `If-Match: *` means whatever is there: while a rollout asks, its conductor writes it once for 25 things.
     async fn act(&self, action: Action, order: &Order) -> Acted {
-        let before = self.rollout(&order.id).await?;
-        order.check(before.version)?;
-        let after = act(&before, action, &order.by, self.four_eyes, before.version, order.now).map_err(refused)?;
-        let event = told::of_action(&before, &after, action, &order.by, order.now);
-        match self.rollouts.replace(&after, event.as_ref()).await? {
-            Written::Yes => {}
-            Written::Stale => return Err(Problem::stale()),
-        }
+        let mut tries = 0;
+        let after = loop {
+            let before = self.rollout(&order.id).await?;
+            order.check(before.version)?;
+            let after = act(&before, action, &order.by, self.four_eyes, before.version, order.now).map_err(refused)?;
+            let event = told::of_action(&before, &after, action, &order.by, order.now);
+            if self.rollouts.replace(&after, event.as_ref()).await? == Written::Yes {
+                break after;
+            }
+            tries = wait_after(tries).await?;
+        };
         // What was written is done, whether or not the conductor hears of it at once: the schedule looks each minute.
         self.queue.send(&Work::Rollout(after.id.clone())).await?;
         Ok((ETag::of(after.version), Json(after.into())))

@@ -5,7 +5,7 @@ use aws_config::timeout::TimeoutConfig;
 use aws_sdk_s3::Client;
 use aws_sdk_s3::error::ProvideErrorMetadata as _;
 use aws_sdk_s3::presigning::PresigningConfig;
-use aws_sdk_s3::primitives::ByteStream;
+use aws_sdk_s3::primitives::{ByteStream, DateTime};
 use aws_sdk_s3::types::TaggingDirective;
 use loam_releases::manifest::MOST_IMAGE_BYTES;
 use loam_releases::names::Digest;
@@ -34,6 +34,23 @@ pub(crate) struct Pinned {
     pub(crate) version: String,
     /// Its length in bytes.
     pub(crate) bytes: u64,
+}
+
+/// A descriptor that was read.
+pub(crate) struct Uploaded {
+    /// Its bytes, one more than [`MOST_DESCRIPTOR_BYTES`] at most.
+    pub(crate) bytes: Vec<u8>,
+    pub(crate) uploaded_at: UploadedAt,
+}
+
+/// When an object was uploaded, to the second.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct UploadedAt(i64);
+
+impl UploadedAt {
+    fn of(last_modified: Option<&DateTime>) -> Result<Self, FirmwareFailure> {
+        last_modified.map(|at| Self(at.secs())).ok_or(FirmwareFailure::BadObject("an object without its time"))
+    }
 }
 
 /// What one pass over an image tells.
@@ -74,28 +91,30 @@ impl Images {
         Self { client: Client::new(sdk), bucket }
     }
 
-    /// The bytes of a descriptor in this version, one more than [`MOST_DESCRIPTOR_BYTES`] at most; `None` if it is gone.
-    pub(crate) async fn descriptor(&self, key: &str, version: &str) -> Result<Option<Vec<u8>>, FirmwareFailure> {
+    /// A descriptor in this version; `None` if it is gone.
+    pub(crate) async fn descriptor(&self, key: &str, version: &str) -> Result<Option<Uploaded>, FirmwareFailure> {
         let request = self.client.get_object().bucket(&self.bucket).key(key).version_id(version);
         let answer = request.send().await.map_err(|error| FirmwareFailure::object(Asked::ReadObject, error));
         let Some(mut answer) = there(answer)? else { return Ok(None) };
+        let uploaded_at = UploadedAt::of(answer.last_modified())?;
         let mut bytes = Vec::new();
         while bytes.len() <= MOST_DESCRIPTOR_BYTES {
             let Some(chunk) = answer.body.try_next().await.map_err(|_| FirmwareFailure::Cut)? else { break };
             bytes.extend_from_slice(&chunk);
         }
         bytes.truncate(MOST_DESCRIPTOR_BYTES + 1);
-        Ok(Some(bytes))
+        Ok(Some(Uploaded { bytes, uploaded_at }))
     }
 
-    /// The newest version of an object; `None` if there is none.
-    pub(crate) async fn newest(&self, key: &str) -> Result<Option<Pinned>, FirmwareFailure> {
+    /// The newest version of an object, and its time; `None` if there is none.
+    pub(crate) async fn newest(&self, key: &str) -> Result<Option<(Pinned, UploadedAt)>, FirmwareFailure> {
         let answer = self.client.head_object().bucket(&self.bucket).key(key).send().await;
         let answer = there(answer.map_err(|error| FirmwareFailure::object(Asked::ReadObject, error)))?;
         let pinned = |found: aws_sdk_s3::operation::head_object::HeadObjectOutput| {
+            let uploaded_at = UploadedAt::of(found.last_modified())?;
             let version = found.version_id.ok_or(FirmwareFailure::BadObject("a bucket without versions"))?;
             let bytes = u64::try_from(found.content_length.unwrap_or_default()).unwrap_or_default();
-            Ok(Pinned { key: key.to_owned(), version, bytes })
+            Ok((Pinned { key: key.to_owned(), version, bytes }, uploaded_at))
         };
         answer.map(pinned).transpose()
     }

@@ -85,6 +85,8 @@ pub(crate) fn list_item(rollout: &Rollout, over: bool) -> Item {
     let mut item = place_in_list(rollout, over);
     item.insert("id".to_owned(), text(rollout.id.as_str()));
     item.insert("version".to_owned(), number(rollout.version));
+    let join_until = rollout.definition.join_until.map_or(0, |until| until.as_millis().unsigned_abs());
+    item.insert("joinUntil".to_owned(), number(join_until));
     item
 }
 

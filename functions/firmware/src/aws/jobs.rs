@@ -15,6 +15,9 @@ use crate::execution::{Execution, Intent, Phase, Said, Verdict};
 use crate::order::{Signed, Source, URL_SECONDS, job_document, job_id};
 use crate::rollout::Rollout;
 
+/// How long AWS IoT may take to bring a job to its thing, in milliseconds: no figure is documented but "a short time".
+const ROLLED_OUT_WITHIN_MILLIS: i64 = 300_000;
+
 /// AWS IoT's jobs.
 #[derive(Debug, Clone)]
 pub(crate) struct Jobs {
@@ -65,15 +68,18 @@ impl Jobs {
         }
     }
 
-    /// Cancels the job of this attempt on its thing, also if the device has begun; what has come to its end stays so.
-    /// Source: <https://docs.aws.amazon.com/iot/latest/apireference/API_CancelJobExecution.html>.
-    pub(crate) async fn cancel(&self, execution: &Execution) -> Result<TakenBack, FirmwareFailure> {
+    /// Cancels the job of this attempt on its thing, also if the device has begun; what has come to its end stays so. What is
+    /// not there although it was ordered a moment ago may still come: AWS IoT rolls a job out after it answered.
+    /// Sources: <https://docs.aws.amazon.com/iot/latest/apireference/API_CancelJobExecution.html>,
+    /// <https://docs.aws.amazon.com/iot/latest/developerguide/iot-jobs-lifecycle.html>.
+    pub(crate) async fn cancel(&self, execution: &Execution, now: Timestamp) -> Result<TakenBack, FirmwareFailure> {
         let request = self.client.cancel_job_execution().job_id(job_id(execution));
         let answer = request.thing_name(execution.thing.as_str()).force(true).send().await;
         let Err(error) = answer else { return Ok(TakenBack::Gone) };
         match error.as_service_error() {
-            Some(error) if error.is_resource_not_found_exception() || error.is_invalid_state_transition_exception() => {
-                Ok(TakenBack::Gone)
+            Some(error) if error.is_invalid_state_transition_exception() => Ok(TakenBack::Gone),
+            Some(error) if error.is_resource_not_found_exception() => {
+                Ok(if may_be_rolled_out(execution, now) { TakenBack::Later } else { TakenBack::Gone })
             }
             Some(error) if error.is_version_conflict_exception() => Ok(TakenBack::Later),
             _ => Err(FirmwareFailure::service(Asked::Job, error)),
@@ -94,6 +100,12 @@ impl Jobs {
         let at = found.and_then(|found| found.last_updated_at()).and_then(|at| at.to_millis().ok());
         Ok(found.and_then(|found| found.status()).and_then(|status| intent(status, Timestamp::from_millis(at?))))
     }
+}
+
+/// Whether the job of this attempt may be there and not have come to its thing yet.
+fn may_be_rolled_out(execution: &Execution, now: Timestamp) -> bool {
+    let ordered_at = execution.notified_at.max(execution.claimed_at);
+    ordered_at.is_some_and(|at| now.millis_since(at) < ROLLED_OUT_WITHIN_MILLIS)
 }
 
 /// What a job's status says of a thing. What it runs, it reports.
@@ -146,7 +158,18 @@ impl Account {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::execution::Execution;
     use crate::execution::tests::{at, execution};
+
+    #[test]
+    fn a_job_that_is_not_there_yet_may_come_for_five_minutes_after_it_was_ordered() {
+        let ordered = |claimed_at, notified_at| Execution { claimed_at, notified_at, ..execution() };
+        let first = ordered(Some(at(0)), None);
+        let again = ordered(Some(at(0)), Some(at(60_000)));
+        assert!(may_be_rolled_out(&first, at(299_999)) && !may_be_rolled_out(&first, at(300_000)));
+        assert!(may_be_rolled_out(&again, at(359_999)) && !may_be_rolled_out(&again, at(360_000)));
+        assert!(!may_be_rolled_out(&ordered(None, None), at(0)), "it was never ordered");
+    }
 
     #[test]
     fn a_thing_is_in_the_account_and_region_of_the_stacks_key() {

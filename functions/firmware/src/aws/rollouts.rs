@@ -135,10 +135,22 @@ impl Rollouts {
         }
     }
 
-    /// Whether any rollout is not over.
-    pub(crate) async fn are_live(&self) -> Result<bool, FirmwareFailure> {
-        let page = self.table.page(items::ROLLOUTS, items::list_prefix(false), None, false, 1).await?;
-        Ok(!page.items.is_empty())
+    /// Whether others may join any rollout. A row of older code does not say: they may.
+    pub(crate) async fn take_joiners(&self, now: Timestamp) -> Result<bool, FirmwareFailure> {
+        let now = now.as_millis().unsigned_abs();
+        let takes = |item: &items::Item| items::number_in(item, "joinUntil").map_or(true, |until| now < until);
+        let mut after = None::<String>;
+        loop {
+            let page =
+                self.table.page(items::ROLLOUTS, items::list_prefix(false), after.as_deref(), false, 1_000).await?;
+            if page.items.iter().any(takes) {
+                return Ok(true);
+            }
+            after = page.last;
+            if after.is_none() {
+                return Ok(false);
+            }
+        }
     }
 
     /// Some rollouts that were over by `until`, the first created first.

@@ -198,7 +198,8 @@ impl Table {
         Ok(page.last.is_none())
     }
 
-    /// One transaction. What only collides with others on a counter is tried again: it was not written.
+    /// One transaction. What only collides with others on a counter, or is held back since many rows of one partition are
+    /// written at once, is tried again: it was not written. The SDK tries only requests again that are throttled as a whole.
     pub(crate) async fn transact(&self, all: Vec<TransactWriteItem>) -> Result<Written, FirmwareFailure> {
         let mut tries = 0;
         loop {
@@ -213,11 +214,17 @@ impl Table {
                 return Ok(Written::Stale);
             }
             let reason = codes().find(|code| *code != "None").unwrap_or("no reason");
-            if reason != "TransactionConflict" {
-                return Err(FirmwareFailure::Cancelled { reason: reason.to_owned() });
-            }
-            metrics::counter!("TransactionConflicts").increment(1);
-            tries = wait_after(tries).await?;
+            let cancelled = || FirmwareFailure::Cancelled { reason: reason.to_owned() };
+            tries = match reason {
+                "TransactionConflict" => {
+                    metrics::counter!("TransactionConflicts").increment(1);
+                    wait_after(tries).await?
+                }
+                "ThrottlingError" | "ProvisionedThroughputExceeded" => {
+                    wait_after(tries).await.map_err(|_| cancelled())?
+                }
+                _ => return Err(cancelled()),
+            };
         }
     }
 }

@@ -201,7 +201,7 @@ impl Conductor {
             return Ok(Asked::NotNow);
         };
         if let Some(Move { before: its, .. }) = moves.first()
-            && self.take_over(rollout, its).await? == TakenBack::Later
+            && self.take_over(rollout, its, now).await? == TakenBack::Later
         {
             return Ok(Asked::NotNow);
         }
@@ -217,11 +217,18 @@ impl Conductor {
 
     /// Takes back what another rollout ordered, where the new order does not replace it. Before the rows move: a run that dies
     /// between the two does it once more.
-    async fn take_over(&self, rollout: &Rollout, its: &Execution) -> Result<TakenBack, FirmwareFailure> {
+    async fn take_over(
+        &self,
+        rollout: &Rollout,
+        its: &Execution,
+        now: Timestamp,
+    ) -> Result<TakenBack, FirmwareFailure> {
         let Some(other) = self.rollouts.get(&its.rollout).await? else { return Ok(TakenBack::Gone) };
         match (other.definition.delivery, rollout.definition.delivery) {
             (Delivery::Shadow, Delivery::Shadow) => Ok(TakenBack::Gone),
-            (Delivery::Shadow | Delivery::Job, Delivery::Shadow | Delivery::Job) => self.take_back(&other, its).await,
+            (Delivery::Shadow | Delivery::Job, Delivery::Shadow | Delivery::Job) => {
+                self.take_back(&other, its, now).await
+            }
         }
     }
 

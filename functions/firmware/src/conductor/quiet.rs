@@ -16,6 +16,9 @@ use crate::rollout::{Change, Rollout};
 /// How many rows of things one page has.
 const PAGE: i32 = 100;
 
+/// The same where most of them are only looked at.
+const SCAN: i32 = 1_000;
+
 /// A timer is looked at so many times while it runs.
 const LOOKS: i64 = 12;
 
@@ -77,7 +80,8 @@ impl Conductor {
                 continue;
             }
             // A job waits for its thing for ever: its own timer starts when the device does.
-            if rollout.definition.delivery == Delivery::Job && self.take_back(rollout, &row).await? == TakenBack::Later
+            if rollout.definition.delivery == Delivery::Job
+                && self.take_back(rollout, &row, clock.now()).await? == TakenBack::Later
             {
                 continue;
             }
@@ -111,7 +115,7 @@ impl Conductor {
                 if clock.is_over() {
                     return Ok(Stepped::More);
                 }
-                let page = self.rollouts.things_page(&rollout.id, place, Bucket::Rest, after.as_deref(), PAGE).await?;
+                let page = self.rollouts.things_page(&rollout.id, place, Bucket::Rest, after.as_deref(), SCAN).await?;
                 let rows: Vec<_> = page.executions.iter().filter(|row| row.attempt < rollout.attempts).collect();
                 self.apply_to_many(&rows, place.1, &Intent::Retry, clock).await?;
                 after = page.last;

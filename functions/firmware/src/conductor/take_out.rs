@@ -1,6 +1,8 @@
 //! What a rollout that stops takes back: the order first, then the row. A run that dies between the two finds the row open, and
 //! takes the order back once more; the other way round nobody would.
 
+use loam_domain::Timestamp;
+
 use super::{Conductor, Stepped};
 use crate::FirmwareFailure;
 use crate::aws::rollouts::Bucket;
@@ -13,6 +15,9 @@ use crate::tally::Tally;
 
 /// How many rows of things one page has.
 const PAGE: i32 = 100;
+
+/// The same where most of them are only looked at.
+const SCAN: i32 = 1_000;
 
 impl Conductor {
     /// Takes out whatever of a wave is not being delivered or installed.
@@ -82,7 +87,10 @@ impl Conductor {
         for place in rollout.places().filter(|(wave, _)| waves.contains(wave)) {
             let mut after = None;
             loop {
-                let page = self.rollouts.things_page(&rollout.id, place, Bucket::Rest, after.as_deref(), PAGE).await?;
+                if clock.is_over() {
+                    return Ok(Stepped::More);
+                }
+                let page = self.rollouts.things_page(&rollout.id, place, Bucket::Rest, after.as_deref(), SCAN).await?;
                 for row in page.executions.iter().filter(|row| row.is_given_up()) {
                     if clock.is_over() {
                         return Ok(Stepped::More);
@@ -122,17 +130,22 @@ impl Conductor {
         intent: &Intent,
         clock: Clock,
     ) -> Result<bool, FirmwareFailure> {
-        if self.take_back(rollout, row).await? == TakenBack::Later {
+        if self.take_back(rollout, row, clock.now()).await? == TakenBack::Later {
             return Ok(false);
         }
         Ok(self.apply(row, shard, intent, clock.now()).await?.is_some())
     }
 
     /// Takes an order back, by whichever way it went out.
-    pub(super) async fn take_back(&self, rollout: &Rollout, row: &Execution) -> Result<TakenBack, FirmwareFailure> {
+    pub(super) async fn take_back(
+        &self,
+        rollout: &Rollout,
+        row: &Execution,
+        now: Timestamp,
+    ) -> Result<TakenBack, FirmwareFailure> {
         match rollout.definition.delivery {
             Delivery::Shadow => self.shadows.take_back(&row.thing, &rollout.id).await,
-            Delivery::Job => self.jobs.cancel(row).await,
+            Delivery::Job => self.jobs.cancel(row, now).await,
         }
     }
 }

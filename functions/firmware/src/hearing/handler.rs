@@ -99,7 +99,7 @@ impl ProgressHandler {
         {
             self.report(thing, running, now).await?;
         }
-        if !self.rows.rollouts.are_live().await? {
+        if !self.rows.rollouts.take_joiners(now).await? {
             return Ok(());
         }
         self.rows.queue.send_later(&Work::Join(thing.clone()), KNOWN_AFTER_SECONDS).await

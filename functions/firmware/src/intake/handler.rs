@@ -99,14 +99,18 @@ impl Intake {
         if self.releases.get(id).await?.is_some() {
             return Ok(Taken::Draft("already"));
         }
-        let Some(bytes) = self.images.descriptor(&upload.key, &upload.version).await? else { return Ok(Taken::Gone) };
-        let descriptor = match Descriptor::parse(&bytes) {
+        let Some(read) = self.images.descriptor(&upload.key, &upload.version).await? else { return Ok(Taken::Gone) };
+        let descriptor = match Descriptor::parse(&read.bytes) {
             Ok(descriptor) => descriptor,
             Err(refused) => return Ok(Taken::Refused(refused.into())),
         };
-        let Some(image) = self.images.newest(&upload.beside(&descriptor.image)).await? else {
+        let Some((image, uploaded_at)) = self.images.newest(&upload.beside(&descriptor.image)).await? else {
             return Ok(Taken::Refused(NoRelease::ImageMissing));
         };
+        // Who uploads to one folder twice may be told of the first descriptor when the second image is there.
+        if uploaded_at > read.uploaded_at {
+            return Ok(Taken::Refused(NoRelease::ImageReplaced));
+        }
         if let Err(refused) = fits(image.bytes) {
             return Ok(Taken::Refused(refused));
         }

@@ -17,6 +17,9 @@ pub enum NoRelease {
     /// `image-missing`: the descriptor must be uploaded last.
     #[error("the image that the descriptor names does not lie beside it: upload the image first, the descriptor last")]
     ImageMissing,
+    /// `image-replaced`: it may be that of another descriptor.
+    #[error("the image was uploaded after its descriptor: upload the image first, the descriptor last")]
+    ImageReplaced,
     /// `image-size`.
     #[error("an image of {bytes} bytes: expected 1 to {MOST_IMAGE_BYTES}")]
     ImageSize {
@@ -32,6 +35,7 @@ impl NoRelease {
         match self {
             Self::Descriptor(_) => "bad-descriptor",
             Self::ImageMissing => "image-missing",
+            Self::ImageReplaced => "image-replaced",
             Self::ImageSize { .. } => "image-size",
         }
     }

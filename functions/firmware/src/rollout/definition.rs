@@ -49,7 +49,7 @@ pub struct Definition {
     /// In which order.
     #[schema(min_items = 1, max_items = 50)]
     pub waves: Vec<Wave>,
-    /// How many things are notified a minute: 1 to [`MOST_PER_MINUTE`]; by jobs no more than 600, whatever it says.
+    /// How many things are notified a minute: 1 to 6,000; by jobs no more than 600, whatever it says.
     #[serde(default = "per_minute")]
     #[schema(minimum = 1, maximum = 6000, default = 1000)]
     pub per_minute: u32,
@@ -101,7 +101,8 @@ pub enum Targets {
     Filter(String),
     /// All of this group.
     Group(String),
-    /// All of that rollout that left this version: a roll back.
+    /// All of that rollout that left this version: a roll back. Only `POST rollouts/{id}/rollback` makes one; an order with it is
+    /// refused.
     #[serde(rename_all = "camelCase")]
     Left {
         /// The rollout.

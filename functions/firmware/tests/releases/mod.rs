@@ -1,3 +1,5 @@
+use std::time::Duration;
+
 use aws_sdk_kms::primitives::Blob;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -162,6 +164,24 @@ async fn an_upload_that_is_no_release_is_told_with_its_reason_and_kept() {
         assert_eq!(event["data"]["key"], json!(key));
     }
     assert!(world.releases().await.is_empty());
+}
+
+#[tokio::test]
+async fn a_descriptor_does_not_take_an_image_that_came_after_it() {
+    let world = World::new(Places::Stack).await;
+    let descriptor = world.descriptor("1.0.0").to_string();
+    let version = world.put("late", "release.json", descriptor.as_bytes()).await;
+    let (key, notice) = world.notice("late", &version);
+    // The time of an object is told in seconds.
+    tokio::time::sleep(Duration::from_millis(1_100)).await;
+    world.put("late", "app.bin", b"image").await;
+    world.hand(notice).await;
+    let kept = world.kept(&key).await;
+    assert!(kept.contains(&"image-replaced".to_owned()), "{kept:?}");
+    assert!(world.releases().await.is_empty());
+    let version = world.put("late", "release.json", descriptor.as_bytes()).await;
+    world.hand(world.notice("late", &version).1).await;
+    assert_eq!(world.releases().await[0]["sha256"], json!(Digest::of(b"image")));
 }
 
 #[tokio::test]

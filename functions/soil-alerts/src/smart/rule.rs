@@ -18,7 +18,7 @@ pub enum Direction {
     Above,
 }
 
-/// A rule as people write it and the table keeps it: flat, with defaults. [`AlertRule`] is the checked one.
+/// A rule as people write it and the table keeps it: flat, with defaults.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 #[schema(as = AlertRule)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]

@@ -12,6 +12,9 @@ use serde_json::Value;
 use super::call::Service;
 use super::xml;
 
+/// The namespace of DynamoDB's errors.
+const DYNAMODB: &str = "com.amazonaws.dynamodb.v20120810#";
+
 /// An answer with its whole body.
 pub(super) type Answer = Response<Full<Bytes>>;
 
@@ -41,6 +44,18 @@ pub(super) fn unavailable(service: &Service) -> Answer {
     refused(service, 503, code)
 }
 
+/// A cancelled transaction. Source: DynamoDB API reference, `TransactWriteItems`, "Errors".
+pub(super) fn cancelled(reason: &str) -> Answer {
+    let code = "TransactionCanceledException";
+    let body = serde_json::json!({
+        "__type": format!("{DYNAMODB}{code}"),
+        "message": "Cancelled by the wiretap.",
+        "CancellationReasons": [{"Code": reason}],
+    });
+    let answer = with_header(plain(400, body.to_string()), CONTENT_TYPE, "application/x-amz-json-1.0");
+    with_header(answer, HeaderName::from_static("x-amzn-errortype"), code)
+}
+
 /// 500, by the code that the service has for it.
 pub(super) fn failed(service: &Service) -> Answer {
     let code = match service {
@@ -58,9 +73,7 @@ pub(super) fn failed(service: &Service) -> Answer {
 pub(super) fn refused(service: &Service, status: u16, code: &str) -> Answer {
     let message = "Refused by the wiretap.";
     match service {
-        Service::DynamoDb => {
-            json(status, code, message, "com.amazonaws.dynamodb.v20120810#", "application/x-amz-json-1.0")
-        }
+        Service::DynamoDb => json(status, code, message, DYNAMODB, "application/x-amz-json-1.0"),
         Service::Sqs => {
             let answer = json(status, code, message, "com.amazonaws.sqs#", "application/x-amz-json-1.0");
             let fault = if status < 500 { "Sender" } else { "Receiver" };

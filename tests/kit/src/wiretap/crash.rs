@@ -4,7 +4,7 @@ use std::fmt;
 
 use super::fault::{Fault, Rule, When};
 use super::record::{Record, distinct};
-use super::scenario::{DONE_WITHOUT_THE_CALL, RUNS, Scenario, Stage, failed_before_the_call, in_a_few, same};
+use super::scenario::{DONE_WITHOUT_THE_CALL, RUNS, Scenario, Stage, in_a_few, never_reached, same};
 
 /// On which side of a call the handler is stopped.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -116,7 +116,7 @@ async fn crash_until_reached<S: Scenario>(
             Stopped::Earlier(error) => failed = error,
         }
     }
-    Err(failed_before_the_call(&failed))
+    Err(never_reached(&failed))
 }
 
 /// Where a run ended.

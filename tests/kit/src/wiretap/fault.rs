@@ -28,6 +28,11 @@ pub enum Fault {
     Throttle,
     /// Never forwarded; answered with 503.
     Unavailable,
+    /// Never forwarded; answered as DynamoDB cancels a transaction, for this reason of its first item.
+    Cancelled {
+        /// The cancellation code, e.g. `ThrottlingError`.
+        reason: String,
+    },
     /// Never forwarded; a batch of DynamoDB or SQS is answered with 200 and gives all its entries back as not done. Any
     /// other call is answered as by [`Fault::Throttle`].
     Unprocessed,

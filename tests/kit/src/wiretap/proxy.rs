@@ -101,6 +101,7 @@ impl Proxy {
             Some(Fault::FailBefore { status, code }) => return Ok(answer::refused(service, status, &code)),
             Some(Fault::Throttle) => return Ok(answer::throttled(service)),
             Some(Fault::Unavailable) => return Ok(answer::unavailable(service)),
+            Some(Fault::Cancelled { reason }) => return Ok(answer::cancelled(&reason)),
             Some(Fault::Unprocessed) => return Ok(unprocessed(call).unwrap_or_else(|| answer::throttled(service))),
             Some(Fault::HoldBefore) => hold(&self.state).await?,
             Some(Fault::Delay(time)) => tokio::time::sleep(time).await,
