@@ -11,8 +11,8 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// A grant whose URLs are over sooner than this after the last such one, in milliseconds, is not asked for again at once: URLs
-/// live longer, so something lasting is wrong.
+/// Another grant is asked for at once only so long after the last time, in milliseconds: URLs live longer, so where they are over
+/// sooner something lasting is wrong.
 const AGAIN_MILLIS: i64 = 60_000;
 
 /// A device's directory of files, and what it knows of its transfers. Says what is to be told; who has a connection tells it.
@@ -276,7 +276,7 @@ impl Desk {
 
     /// The grant's URLs are over: asks for others, at once if that may help.
     fn again(&mut self, grant: &Grant, now: i64) -> Heard {
-        let before = self.again_at.insert(grant.transfer_id.clone(), now);
+        let before = self.again_at.get(&grant.transfer_id);
         if before.is_some_and(|before| now - before < AGAIN_MILLIS) {
             tracing::warn!(
                 thing.name = self.thing.as_str(),
@@ -285,6 +285,7 @@ impl Desk {
             );
             return Heard::later();
         }
+        self.again_at.insert(grant.transfer_id.clone(), now);
         Heard::say(self.once_more(grant, 1))
     }
 

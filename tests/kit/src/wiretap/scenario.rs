@@ -2,10 +2,9 @@
 
 use std::fmt::{Debug, Display};
 use std::future::Future;
-use std::panic::AssertUnwindSafe;
 use std::time::Duration;
 
-use futures_util::{FutureExt as _, StreamExt as _};
+use futures_util::StreamExt as _;
 
 use super::{Wiretap, WiretapError};
 
@@ -55,7 +54,8 @@ pub(super) struct Stage<'a, S: Scenario> {
 impl<'a, S: Scenario> Stage<'a, S> {
     pub(super) async fn set(scenario: &'a S, upstream: &str) -> Result<Self, String> {
         let wiretap = Wiretap::start(upstream).await.map_err(|error: WiretapError| error.to_string())?;
-        let world = made(scenario, &wiretap.endpoint()).await?;
+        let world = scenario.world(&wiretap.endpoint()).await;
+        let world = world.map_err(|error| format!("the world could not be made: {error}"))?;
         wiretap.clear_records();
         Ok(Self { scenario, wiretap, world })
     }
@@ -89,20 +89,6 @@ impl<'a, S: Scenario> Stage<'a, S> {
     }
 }
 
-/// A world. What goes wrong while it is made (an answer that comes too late, a rate that others use up) is not what the
-/// scenario is about: then another is made.
-async fn made<S: Scenario>(scenario: &S, endpoint: &str) -> Result<S::World, String> {
-    let mut last = String::new();
-    for _ in 0..RUNS {
-        match AssertUnwindSafe(Box::pin(scenario.world(endpoint))).catch_unwind().await {
-            Ok(Ok(world)) => return Ok(world),
-            Ok(Err(error)) => last = error.to_string(),
-            Err(_panic) => last = "a panic, of which the output tells more".to_owned(),
-        }
-    }
-    Err(format!("no world could be made, {RUNS} times; the last time: {last}"))
-}
-
 /// How often a run is made until the handler comes to the call that it is about. On a machine with too much to do, a
 /// client's time runs out and the handler fails before: that says nothing about the call, so it is tried again.
 pub(super) const RUNS: usize = 3;
@@ -110,9 +96,9 @@ pub(super) const RUNS: usize = 3;
 /// What is wrong with a run in which a call of the fault-free run is missing.
 pub(super) const DONE_WITHOUT_THE_CALL: &str = "the handler was done without this call";
 
-/// What is wrong when no run says anything about the call; `last` is what came of the last one.
+/// What is wrong when no run comes to the call; `last` is the handler's error.
 pub(super) fn never_reached(last: &str) -> String {
-    format!("the call was not reached in time, {RUNS} times; the last time: {last}")
+    format!("the handler failed before the call, {RUNS} times; the last time: {last}")
 }
 
 /// Runs side by side: mostly they wait, for an SDK's back-off or a held call. Each has a world of its own.

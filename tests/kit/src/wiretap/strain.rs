@@ -97,7 +97,7 @@ pub async fn throttle_everywhere<S: Scenario>(
 
 /// Runs the scenario once without faults; then, in a fresh world for each call, refuses its first attempt, its first
 /// three, and all. A delivery that succeeds must leave the fault-free state; one that fails must come to it when the
-/// event is delivered again without faults; none may take longer than `bound` each time that it is tried.
+/// event is delivered again without faults; none may take longer than `bound`.
 ///
 /// # Errors
 /// A text, when the fault-free run fails.
@@ -179,8 +179,7 @@ async fn run_until_reached<S: Scenario>(
     Err(never_reached(&failed))
 }
 
-/// The inner error is that of a run that says nothing: of a handler that failed by itself, before the call, or that took too
-/// long, as it also does where something else takes the processor.
+/// The inner error is that of a handler that failed by itself, before the call.
 async fn run<S: Scenario>(
     scenario: &S,
     upstream: &str,
@@ -194,7 +193,7 @@ async fn run<S: Scenario>(
     let delivery = tokio::time::timeout(bound, Box::pin(scenario.deliver(&stage.world))).await;
     let took = start.elapsed();
     let Ok(delivered) = delivery else {
-        return Ok(Err(format!("took longer than {:.1} s", bound.as_secs_f64())));
+        return Err(format!("took longer than {:.1} s", bound.as_secs_f64()));
     };
     if stage.wiretap.records().iter().all(|record| record.outcome.fault.is_none()) {
         return match delivered {
